@@ -1,0 +1,239 @@
+"""The language in which a program says whom it takes: leaves about one fact, joined by `all`, `any` and `none`.
+
+A criterion is plain data. It is read here, given meaning in `pipeline.scoring.criteria`, and stored inside immutable
+provider versions, so a change here must keep reading what was written before.
+"""
+
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    StrictInt,
+    StringConstraints,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_serializer,
+    model_validator,
+)
+
+from config.screening import LocalizedText
+from config.yaml_file import Location
+
+Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+([_-][a-z0-9]+)*$", max_length=64)]
+"""Lower-case letters, digits, single hyphens or underscores: what ids in configuration look like."""
+
+Ids = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)]
+
+
+class Document(BaseModel):
+    """Immutable configuration that is also stored as plain JSON.
+
+    A field that holds its default is left out of the JSON, so a later release that adds a field with a default does
+    not make every stored document look changed.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_serializer(mode="wrap")
+    def _without_defaults(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        fields = type(self).model_fields
+        return {name: value for name, value in handler(self).items() if getattr(self, name) != fields[name].default}
+
+
+class CriterionBase(Document):
+    """What every criterion may carry: an id for explanations, plain words for the person, a weight if preferred."""
+
+    id: Identifier | None = None
+    person: LocalizedText | None = None
+    weight: Annotated[StrictInt, Field(ge=1, le=100)] | None = None
+
+
+class Equals(CriterionBase):
+    """The answer is exactly this."""
+
+    question: str
+    equals: str | StrictInt
+
+
+class OneOf(CriterionBase):
+    """The single answer is one of these; an answer listed under `unknown` ("not sure") leaves it open."""
+
+    question: str
+    one_of: Ids
+    unknown: tuple[str, ...] = ()
+
+
+class NoneOf(CriterionBase):
+    """No answer is among these: how contraindications exclude."""
+
+    question: str
+    none_of: Ids
+    unknown: tuple[str, ...] = ()
+
+
+class Overlaps(CriterionBase):
+    """At least one of several answers is among these."""
+
+    question: str
+    overlaps: Ids
+    unknown: tuple[str, ...] = ()
+
+
+def _check_span(at_least: int | None, at_most: int | None) -> None:
+    if at_least is None and at_most is None:
+        raise ValueError("expected at_least, at_most or both")
+    if at_least is not None and at_most is not None and at_least > at_most:
+        raise ValueError("expected at_least to be no greater than at_most")
+
+
+class NumberRange(CriterionBase):
+    """A number (severity 0-10, onset in months) within limits, both ends included."""
+
+    question: str
+    at_least: StrictInt | None = None
+    at_most: StrictInt | None = None
+
+    @model_validator(mode="after")
+    def _span(self) -> "NumberRange":
+        _check_span(self.at_least, self.at_most)
+        return self
+
+
+class Years(Document):
+    """Completed years of age, both ends included."""
+
+    at_least: Annotated[StrictInt, Field(ge=0, le=130)] | None = None
+    at_most: Annotated[StrictInt, Field(ge=0, le=130)] | None = None
+
+    @model_validator(mode="after")
+    def _span(self) -> "Years":
+        _check_span(self.at_least, self.at_most)
+        return self
+
+
+class AgeRange(CriterionBase):
+    """Age in completed years on the day the submission was received."""
+
+    age: Years
+
+
+class Travel(StrEnum):
+    """What a distance criterion understands as an answer to the question `travel`."""
+
+    NONE = "none"
+    LOCAL = "local"
+    REGIONAL = "regional"
+    NATIONAL = "national"
+    INTERNATIONAL = "international"
+
+
+class Distance(CriterionBase):
+    """The nearest location is as near as the person will travel (`travel`), or within "100 miles" or "160 km"."""
+
+    distance: Annotated[str, StringConstraints(pattern=r"^(travel|[1-9][0-9]{0,4} (miles|km))$")]
+
+
+class Budget(CriterionBase):
+    """The person's budget band is one of these; bands listed under `unknown` leave it open."""
+
+    budget: Ids
+    unknown: tuple[str, ...] = ()
+
+
+class SpokenLanguage(CriterionBase):
+    """The provider speaks the language the person asked for."""
+
+    language: Literal["spoken"]
+
+
+class All(CriterionBase):
+    """Met when every one is met."""
+
+    all: Annotated[tuple["Criterion", ...], Field(min_length=1)]
+
+
+class AnyOf(CriterionBase):
+    """Met when at least one is met."""
+
+    any: Annotated[tuple["Criterion", ...], Field(min_length=1)]
+
+
+class Neither(CriterionBase):
+    """Met when not one of them is met."""
+
+    none: Annotated[tuple["Criterion", ...], Field(min_length=1)]
+
+
+Leaf = Equals | OneOf | NoneOf | Overlaps | NumberRange | AgeRange | Distance | Budget | SpokenLanguage
+Group = All | AnyOf | Neither
+
+_KINDS: dict[str, type[CriterionBase]] = {
+    "equals": Equals,
+    "one_of": OneOf,
+    "none_of": NoneOf,
+    "overlaps": Overlaps,
+    "at_least": NumberRange,
+    "at_most": NumberRange,
+    "age": AgeRange,
+    "distance": Distance,
+    "budget": Budget,
+    "language": SpokenLanguage,
+    "all": All,
+    "any": AnyOf,
+    "none": Neither,
+}
+
+
+def _read(value: object, _try_each: ValidatorFunctionWrapHandler, info: ValidationInfo) -> CriterionBase:
+    """Tells a criterion by the key only its kind has, so that a mistake is reported against that kind alone."""
+    if isinstance(value, CriterionBase):
+        return value
+    for key, kind in _KINDS.items():
+        if isinstance(value, dict) and key in value:
+            return kind.model_validate(value, context=info.context)
+    raise ValueError(f"expected a criterion: one of the keys {', '.join(_KINDS)}")
+
+
+Criterion = Annotated[Leaf | Group, WrapValidator(_read)]
+for _group in (All, AnyOf, Neither):
+    _group.model_rebuild()
+
+
+def children(criterion: Group) -> tuple[str, tuple[Leaf | Group, ...]]:
+    """The key that joins a group's parts, and the parts in the order they were written."""
+    if isinstance(criterion, All):
+        return "all", criterion.all
+    if isinstance(criterion, AnyOf):
+        return "any", criterion.any
+    return "none", criterion.none
+
+
+def leaves(criterion: Leaf | Group, path: Location = ()) -> Iterator[tuple[Location, Leaf]]:
+    """Every leaf under a criterion in the order they were written, with its path from the criterion."""
+    if not isinstance(criterion, Group):
+        yield path, criterion
+        return
+    key, parts = children(criterion)
+    for position, part in enumerate(parts):
+        yield from leaves(part, (*path, key, position))
+
+
+def subject(leaf: Leaf) -> str:
+    """What a leaf is about: its question, or `age`, `distance`, `budget`, `language`."""
+    match leaf:
+        case Equals() | OneOf() | NoneOf() | Overlaps() | NumberRange():
+            return leaf.question
+        case AgeRange():
+            return "age"
+        case Distance():
+            return "distance"
+        case Budget():
+            return "budget"
+        case SpokenLanguage():
+            return "language"

@@ -1,0 +1,117 @@
+"""Holds criteria against the form and the conditions, so that a misspelt id is found before it matches nobody."""
+
+from collections.abc import Collection, Iterator, Mapping
+from difflib import get_close_matches
+
+import pycountry
+
+from config.conditions import Conditions
+from config.criteria import (
+    AgeRange,
+    Budget,
+    Distance,
+    Equals,
+    Leaf,
+    NoneOf,
+    NumberRange,
+    OneOf,
+    Overlaps,
+    SpokenLanguage,
+    Travel,
+)
+from config.screening import LANGUAGES, Question, QuestionType, Screening
+from config.yaml_file import Location
+
+_MOST_LISTED = 30
+
+
+def leaf_mistakes(leaf: Leaf, screening: Screening, conditions: Conditions) -> Iterator[tuple[Location, str]]:
+    """What a leaf refers to that the form or the list of conditions does not have: (location in the leaf, message)."""
+    match leaf:
+        case Equals():
+            yield from _answer_mistakes(leaf.question, {"equals": (leaf.equals,)}, screening, conditions)
+        case OneOf():
+            answers = {"one_of": leaf.one_of, "unknown": leaf.unknown}
+            yield from _answer_mistakes(leaf.question, answers, screening, conditions)
+        case NoneOf():
+            answers = {"none_of": leaf.none_of, "unknown": leaf.unknown}
+            yield from _answer_mistakes(leaf.question, answers, screening, conditions)
+        case Overlaps():
+            answers = {"overlaps": leaf.overlaps, "unknown": leaf.unknown}
+            yield from _answer_mistakes(leaf.question, answers, screening, conditions)
+        case NumberRange():
+            numbers = [question.id for question in screening.questions if question.type is QuestionType.INTEGER]
+            if leaf.question not in numbers:
+                yield ("question",), _unknown("a question about a number", numbers, leaf.question)
+        case Budget():
+            answers = {"budget": leaf.budget, "unknown": leaf.unknown}
+            yield from _answer_mistakes("budget", answers, screening, conditions)
+        case Distance():
+            yield from _travel_mistakes(leaf, screening)
+        case AgeRange() | SpokenLanguage():
+            needed = "date_of_birth" if isinstance(leaf, AgeRange) else "language"
+            if needed not in screening.ids:
+                yield (), f"expected the form to have the question {needed}"
+
+
+def _answer_mistakes(
+    question_id: str, answers: Mapping[str, tuple[str | int, ...]], screening: Screening, conditions: Conditions
+) -> Iterator[tuple[Location, str]]:
+    known = {question.id: question for question in screening.questions}
+    if question_id not in known:
+        yield ("question",), _unknown("a question of the form", known, question_id)
+        return
+    question = known[question_id]
+    possible = _possible_answers(question, conditions)
+    if possible is None:
+        yield ("question",), f"expected a question with listed answers; {question_id} is of the type {question.type}"
+        return
+    several = question.type is QuestionType.CHOICES
+    for key, listed in answers.items():
+        if (key in {"equals", "one_of"} and several) or (key == "overlaps" and not several):
+            fitting = "overlaps or none_of" if several else "equals, one_of or none_of"
+            yield (key,), f"expected {fitting}, as {question_id} takes {'several answers' if several else 'one answer'}"
+            continue
+        for index, answer in enumerate(listed):
+            if answer not in possible:
+                where: Location = (key,) if key == "equals" else (key, index)
+                yield where, _unknown(f"an answer to {question_id}", possible, answer)
+
+
+def _possible_answers(question: Question, conditions: Conditions) -> Collection[str | int] | None:
+    match question.type:
+        case QuestionType.CHOICE | QuestionType.CHOICES:
+            return question.option_ids
+        case QuestionType.CONDITION:
+            return tuple(conditions.by_id)
+        case QuestionType.LANGUAGE:
+            return LANGUAGES
+        case QuestionType.COUNTRY:
+            return tuple(country.alpha_2 for country in pycountry.countries)
+        case QuestionType.INTEGER if question.minimum is not None and question.maximum is not None:
+            return range(question.minimum, question.maximum + 1)
+        case _:
+            return None
+
+
+def _travel_mistakes(leaf: Distance, screening: Screening) -> Iterator[tuple[Location, str]]:
+    known = {question.id: question for question in screening.questions}
+    for needed in ("country", "postal_code", *(("travel",) if leaf.distance == "travel" else ())):
+        if needed not in known:
+            yield ("distance",), f"expected the form to have the question {needed}"
+        elif needed == "travel" and (odd := set(known[needed].option_ids) - set(Travel)):
+            yield (
+                ("distance",),
+                f"expected the form's travel options to be among {', '.join(Travel)}; found {', '.join(sorted(odd))}",
+            )
+
+
+def _unknown(what: str, possible: Collection[str | int], found: str | int) -> str:
+    if isinstance(possible, range):
+        return f"expected {what}, {possible.start} to {possible.stop - 1}; found {found!r}"
+    names = [str(name) for name in possible]
+    near = get_close_matches(str(found), names, n=1)
+    if near:
+        return f"expected {what}, perhaps {near[0]}; found {found!r}"
+    shown = f", one of {', '.join(names)}" if len(names) <= _MOST_LISTED else ""
+    return f"expected {what}{shown}; found {found!r}"

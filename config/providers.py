@@ -1,0 +1,259 @@
+"""The provider network: who takes whom, where, how many at a time, and what must be said about what they offer.
+
+`load_providers` reads the reviewed file and checks it against the questions and conditions it refers to. A
+`ProviderDocument` is also what is stored: every change becomes a new immutable version, told apart by its digest.
+"""
+
+import hashlib
+import re
+import zoneinfo
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Self
+
+import pycountry
+import rfc8785
+import zipcodes
+from pydantic import (
+    Field,
+    StrictInt,
+    StringConstraints,
+    ValidationInfo,
+    model_validator,
+)
+
+from config.conditions import Conditions
+from config.criteria import (
+    Criterion,
+    Document,
+    Identifier,
+    Leaf,
+    leaves,
+    subject,
+)
+from config.criteria_check import leaf_mistakes
+from config.screening import LocalizedText, Screening
+from config.yaml_file import Location as Place
+from config.yaml_file import load, refuse
+
+US_ZIP_COUNTRIES = frozenset({"US", "PR", "VI", "GU", "AS", "MP"})
+"""Countries and territories whose postal codes are US ZIP codes."""
+
+EmailAddress = Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s.]+(\.[^@\s.]+)+$", max_length=254)]
+
+
+class ProgramKind(StrEnum):
+    CLINIC = "clinic"
+    STUDY = "study"
+    CONSULTATION = "consultation"
+
+
+class ProductStatus(StrEnum):
+    """What regulators say about what a program offers; decides which notice the person is shown."""
+
+    NO_PRODUCT = "no_product"
+    APPROVED_USE = "approved_use"
+    UNAPPROVED_THERAPY = "unapproved_therapy"
+    INVESTIGATIONAL = "investigational"
+
+
+class Contact(Document):
+    """Where referrals go. The address also receives the one-time codes that open them."""
+
+    name: str
+    email: EmailAddress
+
+
+class Location(Document):
+    """A place people are seen at. US places need a ZIP code, since distance is measured between ZIP centroids."""
+
+    id: Identifier
+    city: str
+    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")]
+    postal_code: str
+
+    @property
+    def uses_zip(self) -> bool:
+        return self.country in US_ZIP_COUNTRIES
+
+
+class Capacity(Document):
+    """Most referrals open at once, and most new ones in a day of the provider's own time zone."""
+
+    max_open: Annotated[StrictInt, Field(ge=1)]
+    max_per_day: Annotated[StrictInt, Field(ge=1)]
+
+
+class IrbApproval(Document):
+    """The institutional review board that approved a study's conduct. It is not an approval of the product."""
+
+    name: str
+    number: str
+    approved_on: date
+
+
+class Program(Document):
+    """One thing a provider offers, with what it requires of a person and what it would rather have."""
+
+    id: Identifier
+    kind: ProgramKind
+    name: LocalizedText
+    summary: LocalizedText
+    product: ProductStatus
+    irb: IrbApproval | None = None
+    require: Annotated[tuple[Criterion, ...], Field(min_length=1)]
+    prefer: tuple[Criterion, ...] = ()
+
+    @model_validator(mode="after")
+    def _holds_together(self) -> Self:
+        refuse(self._mistakes())
+        return self
+
+    def _mistakes(self) -> Iterator[tuple[Place, str]]:
+        if self.kind is ProgramKind.STUDY and self.irb is None:
+            yield ("kind",), "expected irb (name, number, approved_on) beside it, as this is a study"
+        if self.kind is not ProgramKind.STUDY and self.irb is not None:
+            yield ("irb",), f"expected only for a study; this is a {self.kind}"
+        for index, criterion in enumerate(self.require):
+            if criterion.weight is not None:
+                yield ("require", index, "weight"), "expected only under prefer: what is required is not weighed"
+        ids = [(path, leaf.id) for _, path, leaf in self.named_leaves() if leaf.id]
+        for position, (path, leaf_id) in enumerate(ids):
+            if any(leaf_id == earlier for _, earlier in ids[:position]):
+                yield (*path, "id"), f"expected each criterion of a program to have its own id; found {leaf_id!r} again"
+
+    def named_leaves(self) -> Iterator[tuple[str, Place, Leaf]]:
+        """Every leaf, required ones first, with the id explanations use and its path within the program.
+
+        A leaf without an id of its own is called after its subject, and `severity_2` if that name is taken.
+        """
+        written = [
+            (path, leaf)
+            for section, criteria in (("require", self.require), ("prefer", self.prefer))
+            for position, criterion in enumerate(criteria)
+            for path, leaf in leaves(criterion, (section, position))
+        ]
+        taken = {leaf.id for _, leaf in written if leaf.id}
+        for path, leaf in written:
+            name = leaf.id or _free_name(subject(leaf), taken)
+            taken.add(name)
+            yield name, path, leaf
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    candidate, number = name, 1
+    while candidate in taken:
+        number += 1
+        candidate = f"{name}_{number}"
+    return candidate
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """What a provider file may refer to. Given as validation context when a file is read, not when a row is."""
+
+    screening: Screening
+    conditions: Conditions
+
+
+class ProviderDocument(Document):
+    """One provider as published at one time."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=64)]
+    name: str
+    contact: Contact
+    languages: Annotated[tuple[str, ...], Field(min_length=1)]
+    time_zone: str
+    locations: Annotated[tuple[Location, ...], Field(min_length=1)]
+    capacity: Capacity
+    programs: Annotated[tuple[Program, ...], Field(min_length=1)]
+
+    def program(self, program_id: str) -> Program:
+        """Raises KeyError for an id this version does not have."""
+        for program in self.programs:
+            if program.id == program_id:
+                return program
+        raise KeyError(program_id)
+
+    @model_validator(mode="after")
+    def _refers_to_what_exists(self, info: ValidationInfo) -> Self:
+        # A stored version stays readable when a ZIP code, a time zone or an option is later withdrawn: only a file,
+        # which is read with References, is held to what exists today.
+        refuse(self._repeated_ids())
+        if isinstance(info.context, References):
+            refuse((*self._mistakes(), *self._criterion_mistakes(info.context)))
+        return self
+
+    def _repeated_ids(self) -> Iterator[tuple[Place, str]]:
+        for key, parts in (("locations", self.locations), ("programs", self.programs)):
+            ids = [part.id for part in parts]
+            for index, part_id in enumerate(ids):
+                if part_id in ids[:index]:
+                    yield (key, index, "id"), f"expected each of the {key} to have its own id; found {part_id!r} again"
+
+    def _mistakes(self) -> Iterator[tuple[Place, str]]:
+        if self.time_zone not in zoneinfo.available_timezones():
+            yield ("time_zone",), f"expected an IANA time zone such as America/Chicago; found {self.time_zone!r}"
+        for index, language in enumerate(self.languages):
+            if pycountry.languages.get(alpha_2=language) is None:
+                yield ("languages", index), f"expected a two-letter language code such as es; found {language!r}"
+        for index, location in enumerate(self.locations):
+            if pycountry.countries.get(alpha_2=location.country) is None:
+                message = f"expected a two-letter country code such as US; found {location.country!r}"
+                yield ("locations", index, "country"), message
+            elif location.uses_zip and not is_located_zip(location.postal_code):
+                message = f"expected a US ZIP code of five digits that has a place; found {location.postal_code!r}"
+                yield ("locations", index, "postal_code"), message
+
+    def _criterion_mistakes(self, known: References) -> Iterator[tuple[Place, str]]:
+        for index, program in enumerate(self.programs):
+            for _, path, leaf in program.named_leaves():
+                for place, message in leaf_mistakes(leaf, known.screening, known.conditions):
+                    yield ("programs", index, *path, *place), message
+
+
+class ProviderFile(Document):
+    """The whole network as one reviewed file."""
+
+    providers: Annotated[tuple[ProviderDocument, ...], Field(min_length=1)]
+
+    @cached_property
+    def by_id(self) -> dict[str, ProviderDocument]:
+        return {provider.id: provider for provider in self.providers}
+
+    @model_validator(mode="after")
+    def _ids_differ(self) -> Self:
+        ids = [provider.id for provider in self.providers]
+        refuse(
+            (("providers", index, "id"), f"expected each provider to have its own id; found {provider_id!r} again")
+            for index, provider_id in enumerate(ids)
+            if provider_id in ids[:index]
+        )
+        return self
+
+
+def load_providers(path: Path, screening: Screening, conditions: Conditions) -> ProviderFile:
+    """Read the network from `path`.
+
+    Raises:
+        ConfigurationMistake: the file does not fit, or refers to a question, answer, condition, ZIP code, country,
+            language or time zone that does not exist; one problem per mistake, with file, line and column.
+    """
+    return load(path, ProviderFile, context=References(screening, conditions))
+
+
+def document_digest(document: ProviderDocument) -> str:
+    """SHA-256 (hex) of the document's RFC 8785 canonical JSON. Equal digests mean nothing was changed."""
+    return hashlib.sha256(rfc8785.dumps(document.model_dump(mode="json"))).hexdigest()
+
+
+def is_located_zip(postal_code: str) -> bool:
+    """Whether this is a known five-digit ZIP code with a centroid (military ones, for example, have none)."""
+    if not re.fullmatch(r"[0-9]{5}", postal_code):
+        return False
+    found = zipcodes.matching(postal_code)  # type: ignore[no-untyped-call]
+    return any(float(record["lat"]) or float(record["long"]) for record in found)

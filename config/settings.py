@@ -1,0 +1,137 @@
+"""Every setting, typed, read from `CAREROUTE_*` environment variables.
+
+Any variable may instead be given as `CAREROUTE_<NAME>_FILE`, the path of a file that holds the value, so that
+container secrets never appear in an environment listing.
+"""
+
+import os
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent
+PREFIX = "CAREROUTE_"
+
+
+class MailTransport(StrEnum):
+    """How outgoing mail leaves: `null` accepts and forgets, for measuring only."""
+
+    MAILBOX = "mailbox"
+    SMTP = "smtp"
+    SENDGRID = "sendgrid"
+    NULL = "null"
+
+
+class _ValueFiles(PydanticBaseSettingsSource):
+    """Reads `CAREROUTE_<NAME>_FILE` for fields whose own name does not already end so."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002 - its interface
+        path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
+        value = Path(path).read_text(encoding="utf-8").rstrip("\r\n") if path else None
+        return value, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+class Settings(BaseSettings):
+    """The settings of one process. The defaults are the embedded stack: SQLite and a mailbox folder."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
+
+    data_dir: Path = Field(default=ROOT / "var", description="Embedded database, keys, logs and mailbox.")
+    database_url: str = Field(default="", description="SQLAlchemy URL; empty means SQLite in the data directory.")
+    broker_url: str = Field(default="", description="Celery broker URL; empty means the embedded one.")
+    keys_dir: Path | None = Field(default=None, description="Folder of vault.json, index.json and audit.json.")
+
+    port: int = Field(default=8000, ge=0, le=65535)
+    host: str = "127.0.0.1"
+    public_url: str = Field(default="", description="Where people reach the pages; every link is built from it.")
+    forwarded_allow_ips: str = Field(default="127.0.0.1", description="Proxies whose X-Forwarded-For is believed.")
+    rate_limit_per_minute: int = Field(default=30, ge=1, description="Form posts and code attempts per address.")
+    confirmations_per_recipient_per_day: int = Field(default=5, ge=1)
+
+    organisation_name: str = "Example Stem Cell Network"
+    postal_address: str = "100 Example Avenue, Suite 1, Springfield, IL 62701, USA"
+    contact_email: str = "care@careroute.example"
+
+    mail_transport: MailTransport = MailTransport.MAILBOX
+    mail_from: str = "care@careroute.example"
+    mail_from_name: str = "Example Stem Cell Network"
+    mail_reply_to: str = ""
+    mail_timeout_seconds: float = Field(default=10.0, gt=0)
+    mailbox_dir: Path | None = None
+    smtp_host: str = "localhost"
+    smtp_port: int = 25
+    smtp_username: str = ""
+    smtp_password: SecretStr = SecretStr("")
+    smtp_tls: Literal["none", "starttls", "tls"] = "starttls"
+    sendgrid_api_key: SecretStr = SecretStr("")
+    sendgrid_host: str = "https://api.sendgrid.com"
+
+    screening_file: Path = ROOT / "config" / "screening.yaml"
+    conditions_file: Path = ROOT / "config" / "conditions.yaml"
+    providers_file: Path = ROOT / "config" / "providers.yaml"
+    sources_file: Path = ROOT / "config" / "sources.yaml"
+
+    duplicate_window_days: int = Field(default=30, ge=1)
+    referral_valid_days: int = Field(default=5, ge=1)
+    link_valid_days: int = Field(default=30, ge=1)
+    poll_seconds: float = Field(default=3.0, gt=0, description="How often a worker looks at its lanes by itself.")
+    sweep_seconds: float = Field(default=5.0, gt=0)
+    lease_seconds: float | None = Field(default=None, gt=0, description="Overrides every lane's lease.")
+    log_format: Literal["console", "json"] = "json"
+
+    @field_validator("organisation_name", "postal_address", "mail_from", "mail_from_name", "mail_reply_to")
+    @classmethod
+    def _one_printable_line(cls, value: str) -> str:
+        if not value.isprintable():
+            raise ValueError("must be one line without control characters: it is used in message headers")
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _absolute(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in {"http", "https"} or not parts.netloc):
+            raise ValueError("must be an absolute http(s) URL such as https://screening.example.org")
+        return value.rstrip("/")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - its interface
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - its interface
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, _ValueFiles(settings_cls)
+
+    @cached_property
+    def embedded_database(self) -> bool:
+        """Whether the database is the one in the data directory, whose keys may be created automatically."""
+        return not self.database_url
+
+    @cached_property
+    def effective_database_url(self) -> str:
+        return self.database_url or f"sqlite:///{self.data_dir / 'careroute.db'}"
+
+    @cached_property
+    def effective_keys_dir(self) -> Path:
+        return self.keys_dir or self.data_dir / "keys"
+
+    @cached_property
+    def effective_mailbox_dir(self) -> Path:
+        return self.mailbox_dir or self.data_dir / "mailbox"
+
+    @cached_property
+    def effective_public_url(self) -> str:
+        return self.public_url or f"http://127.0.0.1:{self.port}"

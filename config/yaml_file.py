@@ -1,0 +1,208 @@
+"""Reads a YAML file into a pydantic model; a mistake names file, line, column, and what was expected.
+
+The YAML is the core schema of YAML 1.2: only `true` and `false` are booleans (so an option may be called `no`),
+dates stay text until the model asks for a date, and a number with a leading zero (a postal code) stays text.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
+
+Location = tuple[str | int, ...]
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong in a configuration file. `line` and `column` count from 1; `path` is like `questions[3].type`."""
+
+    file: Path
+    line: int
+    column: int
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}:{self.column}"
+        return f"{where}: {self.path}: {self.message}" if self.path else f"{where}: {self.message}"
+
+
+class ConfigurationMistake(Exception):
+    """A configuration file cannot be used. `str()` is one line per problem, in the order of the file."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(sorted(problems, key=lambda problem: (problem.line, problem.column)))
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+def load(path: Path, model: type[ModelT], context: object = None) -> ModelT:
+    """Read `path` as a `model`. `context` is handed to the model's validators (`ValidationInfo.context`).
+
+    The models should forbid extra keys. A model with `hide_input_in_errors` keeps what it found out of the messages.
+
+    Raises:
+        ConfigurationMistake: the file cannot be read, is not YAML, has a key twice, or does not fit the model.
+    """
+    document = _Document(path)
+    try:
+        return model.model_validate(document.value, context=context)
+    except ValidationError as error:
+        hide_found = bool(model.model_config.get("hide_input_in_errors"))
+        raise ConfigurationMistake(
+            document.problem(tuple(detail["loc"]), _message(detail, model, hide_found=hide_found))
+            for detail in error.errors(include_url=False)
+        ) from None
+
+
+def refuse(found: Iterable[tuple[Location, str]]) -> None:
+    """For a model's validator: refuse each (location below this model, message), if there are any.
+
+    Raises:
+        ValidationError: pydantic joins its locations to the model's own, so that the line is the right one.
+    """
+    details = [
+        InitErrorDetails(type=PydanticCustomError("configuration", "{why}", {"why": message}), loc=location, input=None)
+        for location, message in found
+    ]
+    if details:
+        raise ValidationError.from_exception_data("configuration", details)
+
+
+class _Loader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  # type: ignore[misc]
+    """A safe loader that knows only the scalars of YAML 1.2's core schema."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}
+
+
+for _tag, _pattern, _first in (
+    ("null", r"~|null|", "~n\0"),
+    ("bool", r"true|false", "tf"),
+    ("int", r"-?(?:0|[1-9][0-9]*)", "-0123456789"),
+    ("float", r"-?(?:0|[1-9][0-9]*)\.[0-9]+", "-0123456789"),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), list(_first))
+_Loader.add_implicit_resolver("tag:yaml.org,2002:null", re.compile("^$"), [""])
+
+
+class _Document:
+    """One parsed file: its plain value, and where each key and item of it begins."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._marks: dict[Location, tuple[int, int]] = {(): (1, 1)}
+        self._mistakes: list[Problem] = []
+        try:
+            root = yaml.compose(path.read_text(encoding="utf-8"), Loader=_Loader)
+        except OSError as error:
+            raise ConfigurationMistake([self.problem((), f"cannot be read: {error.strerror}")]) from None
+        except UnicodeDecodeError:
+            raise ConfigurationMistake([self.problem((), "expected text in UTF-8")]) from None
+        except yaml.YAMLError as error:
+            raise ConfigurationMistake([self._not_yaml(error)]) from None
+        if root is None:
+            raise ConfigurationMistake([self.problem((), "expected a mapping; the file is empty")])
+        self._constructor = _Loader("")
+        self.value = self._read(root, (), frozenset())
+        if self._mistakes:
+            raise ConfigurationMistake(self._mistakes)
+
+    def problem(self, location: Location, message: str) -> Problem:
+        """A problem at the deepest part of `location` that the file has."""
+        known = location
+        while known not in self._marks:
+            known = known[:-1]
+        line, column = self._marks[known]
+        return Problem(self._path, line, column, _dotted(location), message)
+
+    def _read(self, node: yaml.Node, location: Location, above: frozenset[int]) -> Any:
+        if id(node) in above:
+            self._mistakes.append(self.problem(location, "an alias must not contain itself"))
+            return None
+        above |= {id(node)}
+        if isinstance(node, yaml.MappingNode):
+            return {key: self._read(value, (*location, key), above) for key, value in self._entries(node, location)}
+        if isinstance(node, yaml.SequenceNode):
+            for index, item in enumerate(node.value):
+                self._mark((*location, index), item)
+            return [self._read(item, (*location, index), above) for index, item in enumerate(node.value)]
+        try:
+            return self._constructor.construct_object(node)
+        except yaml.YAMLError:
+            self._mistakes.append(self.problem(location, f"expected plain data; found the tag {node.tag}"))
+            return None
+
+    def _entries(self, node: yaml.MappingNode, location: Location) -> Iterator[tuple[str, yaml.Node]]:
+        first_lines: dict[str, int] = {}
+        for key_node, value in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                self._mistakes.append(self.problem(location, "expected every key to be text"))
+                continue
+            # A key is text whatever it looks like, so that a mapping from `true` or `7` can be written plainly.
+            key = str(key_node.value)
+            if key in first_lines:
+                mark = key_node.start_mark
+                message = f"the key is there twice; first on line {first_lines[key]}"
+                path = _dotted((*location, key))
+                self._mistakes.append(Problem(self._path, mark.line + 1, mark.column + 1, path, message))
+                continue
+            first_lines[key] = key_node.start_mark.line + 1
+            self._mark((*location, key), key_node)
+            yield key, value
+
+    def _mark(self, location: Location, node: yaml.Node) -> None:
+        self._marks[location] = (node.start_mark.line + 1, node.start_mark.column + 1)
+
+    def _not_yaml(self, error: yaml.YAMLError) -> Problem:
+        mark = getattr(error, "problem_mark", None)
+        message = f"expected YAML: {getattr(error, 'problem', None) or 'a character that YAML does not allow'}"
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        return Problem(self._path, line, column, "", message)
+
+
+def _dotted(location: Location) -> str:
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return text.removeprefix(".")
+
+
+def _message(detail: ErrorDetails, model: type[BaseModel], *, hide_found: bool) -> str:
+    kind = detail["type"]
+    if kind == "missing":
+        return "expected this key; it is missing"
+    if kind == "extra_forbidden":
+        keys = _keys_of(model, tuple(detail["loc"][:-1]))
+        return f"unknown key; expected one of {', '.join(keys)}" if keys else "unknown key"
+    if kind in {"configuration", "value_error"}:
+        return detail["msg"].removeprefix("Value error, ")
+    if kind in {"literal_error", "enum"}:
+        expected = f"expected one of {detail['ctx']['expected'].replace(chr(39), '').replace(' or ', ', ')}"
+    else:
+        expected = detail["msg"].replace("Input should be", "expected").replace("should", "is expected to")
+        expected = expected[0].lower() + expected[1:]
+    found = detail["input"]
+    if hide_found or isinstance(found, dict | list):
+        return expected
+    return f"{expected}; found {found!r}"
+
+
+def _keys_of(model: type[BaseModel], location: Location) -> list[str]:
+    """The keys allowed in the mapping at `location` of a `model`, or nothing if that is not plain to see."""
+    here: Any = model
+    for part in location:
+        models = list(_models_in(here))
+        if len(models) == 1 and isinstance(part, str) and part in models[0].model_fields:
+            here = models[0].model_fields[part].annotation
+    models = list(_models_in(here))
+    return list(models[0].model_fields) if len(models) == 1 else []
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)
