@@ -1,0 +1,107 @@
+"""One audit record: its canonical form, leaf hash and authentication code.
+
+The leaf hash is RFC 6962's (SHA-256 over a zero byte and the leaf), over the RFC 8785 form of every column before it.
+Only strings, integers, booleans and null occur, so both databases and any verifier agree byte for byte.
+"""
+
+import datetime as dt
+import hashlib
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import rfc8785
+
+from pipeline.audit.actions import Action, Actor, Detail
+
+CANONICAL_VERSION = 1
+LEAF_PREFIX = b"\x00"
+MAC_BYTES = 32
+
+DetailValue = str | int | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a step says of itself; numbered and hashed when its transaction is about to commit."""
+
+    actor: Actor
+    action: Action
+    submission_id: uuid.UUID | None
+    occurred_at: dt.datetime
+    request_id: str | None = None
+    job_id: int | None = None
+    attempt: int | None = None
+    reason: str | None = None
+    details: Mapping[Detail, DetailValue] | None = None
+    health_ciphertext: bytes | None = None
+    health_commitment: bytes | None = None
+
+
+COLUMNS = (
+    "id",
+    "occurred_at",
+    "actor",
+    "action",
+    "submission_id",
+    "seq",
+    "request_id",
+    "job_id",
+    "attempt",
+    "reason",
+    "details",
+    "health_ciphertext",
+    "health_commitment",
+    "canonical_version",
+)
+"""The columns of `audit_event` that enter the leaf, in order."""
+
+
+def canonical_details(details: Mapping[Detail, DetailValue] | None) -> str:
+    """The details as RFC 8785 JSON; what is stored is exactly what is hashed."""
+    return rfc8785.dumps({key.value: value for key, value in details.items()}).decode() if details else "{}"
+
+
+def canonical_form(columns: Mapping[str, Any]) -> bytes:
+    """RFC 8785 JSON of the columns: times as RFC 3339 UTC with microseconds, ids as text, bytes as hex."""
+    return rfc8785.dumps({name: _plain(columns[name]) for name in COLUMNS})
+
+
+def leaf_hash(columns: Mapping[str, Any]) -> bytes:
+    """SHA-256(0x00 || canonical form), RFC 6962 section 2.1."""
+    return hashlib.sha256(LEAF_PREFIX + canonical_form(columns)).digest()
+
+
+def row(entry: Entry, event_id: uuid.UUID, seq: int, authenticate: Callable[[bytes, int], bytes]) -> tuple[Any, ...]:
+    """The full `audit_event` row: `COLUMNS`, then leaf hash and MAC."""
+    values = (
+        event_id,
+        entry.occurred_at,
+        str(entry.actor),
+        entry.action.value,
+        entry.submission_id,
+        seq,
+        entry.request_id,
+        entry.job_id,
+        entry.attempt,
+        entry.reason,
+        canonical_details(entry.details),
+        entry.health_ciphertext,
+        entry.health_commitment,
+        CANONICAL_VERSION,
+    )
+    leaf = leaf_hash(dict(zip(COLUMNS, values, strict=True)))
+    return (*values, leaf, authenticate(leaf, MAC_BYTES))
+
+
+def _plain(value: Any) -> str | int | bool | None:
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, uuid.UUID):
+        return str(value)
+    if isinstance(value, dt.datetime):
+        return value.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    if isinstance(value, bytes | memoryview):
+        return bytes(value).hex()
+    raise TypeError(f"a {type(value).__name__} has no canonical form")

@@ -1,0 +1,52 @@
+"""The tables, by room: submissions, work (jobs), outreach (referrals, emails, links), providers, audit."""
+
+from pipeline.models.audit import AuditEvent, AuditPending, AuditSeries
+from pipeline.models.base import Base
+from pipeline.models.outreach import Email, OneTimeCode, ProviderLoad, Referral, SecureLink, SecureSession
+from pipeline.models.providers import ProviderVersion
+from pipeline.models.submissions import (
+    Assessment,
+    DataKey,
+    Duplicate,
+    IntakeKey,
+    PersonIndex,
+    ProviderMatch,
+    Quarantine,
+    RecentRequest,
+    Review,
+    SealedDocument,
+    SourceTally,
+    Submission,
+)
+from pipeline.models.work import DeadJob, Heartbeat, Job, KeyFingerprint, LanePause
+
+__all__ = [
+    "Assessment",
+    "AuditEvent",
+    "AuditPending",
+    "AuditSeries",
+    "Base",
+    "DataKey",
+    "DeadJob",
+    "Duplicate",
+    "Email",
+    "Heartbeat",
+    "IntakeKey",
+    "Job",
+    "KeyFingerprint",
+    "LanePause",
+    "OneTimeCode",
+    "PersonIndex",
+    "ProviderLoad",
+    "ProviderMatch",
+    "ProviderVersion",
+    "Quarantine",
+    "RecentRequest",
+    "Referral",
+    "Review",
+    "SealedDocument",
+    "SecureLink",
+    "SecureSession",
+    "SourceTally",
+    "Submission",
+]
