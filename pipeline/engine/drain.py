@@ -1,0 +1,190 @@
+"""The drain: claim a batch, work on it, finish it in one transaction, and go on while there is work.
+
+claim     one short transaction: due rows, a lease, what the batch needs to know
+perform   no transaction: each row by itself (an email stage calls out here)
+finish    one transaction: jobs still held, submissions locked, results + records + follow-up jobs, jobs deleted
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+from sqlalchemy.exc import DBAPIError
+
+from pipeline import ledger
+from pipeline.audit import actions
+from pipeline.audit.actions import Action, Detail
+from pipeline.db import Database, is_transient
+from pipeline.engine.lane import Lane
+from pipeline.engine.lease import Lease
+from pipeline.engine.stage import Done, Failed, LaneFailure, Verdict, whereabouts
+from pipeline.keys import Keys
+from pipeline.ledger import ClaimedJob
+from pipeline.unit_of_work import UnitOfWork, begin
+
+log = structlog.get_logger(__name__)
+
+DRAIN_SECONDS = 20.0
+TRANSIENT_TRIES = 3
+
+
+@dataclass(slots=True)
+class Engine:
+    """Drains the lanes of one process. `wake` is told, after a commit, which lanes were fed."""
+
+    database: Database
+    keys: Keys
+    lanes: Mapping[str, Lane]
+    wake: Callable[[str], None] = lambda _lane: None
+    lease_seconds: float | None = None
+    stopping: Callable[[], bool] = lambda: False
+    serves: frozenset[str] = field(default_factory=frozenset)
+    """The lanes this process consumes, which it serves straight on without a message."""
+
+    def drain(self, name: str) -> int:
+        """Work on a lane, then on lanes it fed, until a claim comes back short or the time is up.
+
+        Returns how many jobs were worked on. A lane this process does not know is left alone: a newer one serves it.
+        """
+        worked, until = 0, time.monotonic() + DRAIN_SECONDS
+        queue = [name] if name in self.lanes else []
+        while queue and not self.stopping():
+            lane = self.lanes[queue.pop(0)]
+            while not self.stopping():
+                if time.monotonic() > until:
+                    self.wake(lane.name)
+                    for waiting in queue:
+                        self.wake(waiting)
+                    return worked
+                claimed, fed = self.run_batch(lane)
+                worked += claimed
+                for other in sorted(fed):
+                    if other in self.serves and other != lane.name:
+                        if other not in queue:
+                            queue.append(other)
+                    else:
+                        self.wake(other)
+                if claimed < lane.batch_size:
+                    break
+        return worked
+
+    def run_batch(self, lane: Lane) -> tuple[int, set[str]]:
+        """One claim and what comes of it: how many jobs it took, and which lanes were fed."""
+        lease = Lease.starting_now(self.lease_seconds or lane.lease_seconds)
+        with self.database.write() as connection:
+            jobs = ledger.claim(connection, lane.name, lane.batch_size, lease.seconds)
+            items = lane.stage.load(connection, jobs) if jobs else {}
+        if not jobs:
+            return 0, set()
+        if len(jobs) == lane.batch_size:
+            self.wake(lane.name)  # more than this worker can hold: call a second one before working
+        fed: set[str] = set()
+        # A row that a dead worker left behind is worked on alone, after the others are safe.
+        portions = [[job for job in jobs if not job.isolated], *([job] for job in jobs if job.isolated)]
+        for portion in filter(None, portions):
+            fed |= self._run_portion(lane, portion, items, lease)
+        return len(jobs), fed
+
+    def _run_portion(self, lane: Lane, jobs: list[ClaimedJob], items: Mapping[int, object], lease: Lease) -> set[str]:
+        pending = {job.id: job for job in jobs}
+        fed: set[str] = set()
+        nothing_left: list[Verdict] = [Done(job, None) for job in jobs if job.id not in items]
+        try:
+            if nothing_left:
+                fed |= self._finish(lane, nothing_left, recorded=False)
+            for empty in nothing_left:
+                del pending[empty.job.id]
+            for verdicts in lane.stage.perform(list(pending.values()), items, lease):
+                fed |= self._finish(lane, verdicts)
+                for verdict in verdicts:
+                    del pending[verdict.job.id]
+        except LaneFailure as failure:
+            self._pause(lane, list(pending.values()), str(failure), failure.pause_seconds)
+        except DBAPIError as error:
+            if not is_transient(error):
+                raise
+            # The database is away: the lease will run out and the sweep will give the rows back.
+            log.warning("database unavailable", lane=lane.name, **whereabouts(error))
+        return fed
+
+    def _finish(self, lane: Lane, verdicts: Sequence[Verdict], *, recorded: bool = True) -> set[str]:
+        for attempt in range(1, TRANSIENT_TRIES + 1):
+            try:
+                with begin(self.database, self.keys, actions.lane(lane.name)) as unit:
+                    self._write(lane, unit, verdicts, recorded=recorded)
+            except DBAPIError as error:
+                if is_transient(error):
+                    if attempt == TRANSIENT_TRIES:
+                        raise
+                    time.sleep(0.05 * attempt)
+                    continue
+                log.error("bulk finish failed, going row by row", lane=lane.name, **whereabouts(error))
+                return self._finish_row_by_row(lane, verdicts)
+            except LaneFailure:
+                raise
+            except Exception as error:  # noqa: BLE001 - one row's mistake must not fail the batch
+                log.error("recording failed, going row by row", lane=lane.name, **whereabouts(error))
+                return self._finish_row_by_row(lane, verdicts)
+            return unit.fed_lanes
+        return set()
+
+    def _finish_row_by_row(self, lane: Lane, verdicts: Sequence[Verdict]) -> set[str]:
+        """One row's data broke the bulk: give each its own savepoint, so that only that row fails."""
+        fed: set[str] = set()
+        with self.database.write() as connection:
+            for verdict in verdicts:
+                unit = UnitOfWork(connection, actions.lane(lane.name), self.keys)
+                try:
+                    with connection.begin_nested():
+                        self._write(lane, unit, [verdict])
+                        unit.flush()
+                except Exception as error:
+                    if is_transient(error):
+                        raise
+                    log.error("job could not be recorded", job=verdict.job.id, lane=lane.name, **whereabouts(error))
+                    unit.discard()
+                    code = f"recording:{type(error).__name__}"
+                    with connection.begin_nested():
+                        self._write(lane, unit, [Failed(verdict.job, code)])
+                        unit.flush()
+                fed |= unit.fed_lanes
+        return fed
+
+    def _write(self, lane: Lane, unit: UnitOfWork, verdicts: Sequence[Verdict], *, recorded: bool = True) -> None:
+        generations = ledger.hold(unit.connection, [verdict.job for verdict in verdicts])
+        held = [verdict for verdict in verdicts if verdict.job.id in generations]
+        if not held:
+            return
+        if recorded:
+            unit.lock(verdict.job.submission_id for verdict in held if verdict.job.submission_id)
+            lane.stage.record(unit, held)
+        done = [verdict.job for verdict in held if isinstance(verdict, Done)]
+        unit.fed_lanes |= ledger.finish(unit.connection, done, generations)
+        failed = [verdict for verdict in held if isinstance(verdict, Failed)]
+        given_up = [v for v in failed if v.permanent or (v.costs_attempt and v.job.attempts >= lane.maximum_attempts)]
+        ledger.release(unit.connection, [self._retry(lane, verdict) for verdict in failed if verdict not in given_up])
+        bury(lane, unit, [(verdict.job, verdict.code) for verdict in given_up])
+
+    def _retry(self, lane: Lane, failed: Failed) -> ledger.Retry:
+        delay = failed.delay_seconds if failed.delay_seconds is not None else lane.backoff(max(failed.job.attempts, 1))
+        return ledger.Retry(failed.job, delay, failed.code, failed.costs_attempt)
+
+    def _pause(self, lane: Lane, jobs: Sequence[ClaimedJob], reason: str, seconds: float) -> None:
+        log.warning("lane paused", lane=lane.name, reason=reason, seconds=seconds)
+        with begin(self.database, self.keys, actions.lane(lane.name)) as unit:
+            generations = ledger.hold(unit.connection, jobs)
+            held = [job for job in jobs if job.id in generations]
+            ledger.release(unit.connection, [ledger.Retry(job, 0, reason, costs_attempt=False) for job in held])
+            ledger.pause(unit.connection, lane.name, reason, seconds)
+            unit.record(None, Action.LANE_PAUSED, {Detail.LANE: lane.name, Detail.CODE: reason})
+
+
+def bury(lane: Lane, unit: UnitOfWork, jobs: Sequence[tuple[ClaimedJob, str]]) -> None:
+    """Give jobs up: to the dead letters, on record, with what the stage makes of it."""
+    if not jobs:
+        return
+    ledger.bury(unit.connection, jobs, unit.now)
+    lane.stage.bury(unit, jobs)
+    for job, reason in jobs:
+        unit.record(job.submission_id, Action.JOB_DIED, {Detail.LANE: lane.name, Detail.CODE: reason}, job=job)

@@ -1,0 +1,194 @@
+"""The job ledger: what has to be done, who is doing it, until when.
+
+A claim takes due rows with a lease and a fencing token (`lease_token`); only the holder of the token may finish them.
+All lease arithmetic uses the database's clock, so workers' clocks need not agree.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, delete, select
+from uuid_utils.compat import uuid7
+
+from pipeline import bulk
+from pipeline.db import clock, clock_after
+from pipeline.models import DeadJob, Job
+
+MAXIMUM_ERROR_LENGTH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    lane: str
+    target_id: uuid.UUID
+    submission_id: uuid.UUID | None
+    delay_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedJob:
+    """A job held under `token` until the lease ends. `attempts` counts this one."""
+
+    id: int
+    lane: str
+    submission_id: uuid.UUID | None
+    target_id: uuid.UUID
+    generation: int
+    attempts: int
+    isolated: bool
+    token: uuid.UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Give a held job back, to be tried again after `delay_seconds`; without cost if it was not the job's fault."""
+
+    job: ClaimedJob
+    delay_seconds: float
+    error: str
+    costs_attempt: bool = True
+
+
+def enqueue(connection: Connection, jobs: Iterable[NewJob]) -> set[str]:
+    """Ask for work; returns the lanes that have work due now.
+
+    A job that is already there gets a higher generation and the earlier due time: if it is being worked on, its
+    finishing will see the new generation and leave it in place.
+    """
+    merged: dict[tuple[str, uuid.UUID], NewJob] = {}
+    for job in jobs:
+        known = merged.get((job.lane, job.target_id))
+        if known is None or job.delay_seconds < known.delay_seconds:
+            merged[(job.lane, job.target_id)] = job
+    rows = sorted((job.lane, job.target_id, job.submission_id, float(job.delay_seconds)) for job in merged.values())
+    now, due = clock(connection), clock_after(connection, "v.delay")
+    least = "least" if connection.dialect.name == "postgresql" else "min"
+    bulk.execute(
+        connection,
+        "INSERT INTO job (lane, target_id, submission_id, generation, attempts, due_at, created_at, isolated) "  # noqa: S608 - our own SQL fragments
+        f"SELECT v.lane, v.target_id, v.submission_id, 1, 0, {due}, {now}, false FROM v WHERE true "
+        "ON CONFLICT (lane, target_id) DO UPDATE SET generation = job.generation + 1, attempts = 0, "
+        f"due_at = {least}(job.due_at, excluded.due_at)",
+        {"lane": "text", "target_id": "uuid", "submission_id": "uuid", "delay": "double precision"},
+        rows,
+    )
+    return {lane for lane, _, _, delay in rows if delay <= 0}
+
+
+def claim(connection: Connection, lane: str, limit: int, lease_seconds: float) -> list[ClaimedJob]:
+    """Take up to `limit` due jobs of a lane that is not paused, oldest first; attempts count from here.
+
+    The choice is a materialised CTE: a plain subquery may be run again for each row and overrun the limit.
+    """
+    token = uuid7()
+    skip = "FOR UPDATE SKIP LOCKED" if connection.dialect.name == "postgresql" else ""
+    now, lease = clock(connection), clock_after(connection, "v.lease")
+    rows = bulk.fetch(
+        connection,
+        ", due AS MATERIALIZED (SELECT job.id FROM job, v WHERE job.lane = v.lane "  # noqa: S608 - our own SQL fragments
+        f"AND job.due_at <= {now} AND job.lease_until IS NULL AND NOT EXISTS (SELECT 1 FROM lane_pause "
+        f"WHERE lane_pause.lane = v.lane AND (lane_pause.until IS NULL OR lane_pause.until > {now})) "
+        f"ORDER BY job.due_at LIMIT {int(limit)} {skip.replace('UPDATE', 'UPDATE OF job')}) "
+        f"UPDATE job SET attempts = attempts + 1, lease_until = {lease}, lease_token = v.token "
+        "FROM due, v WHERE job.id = due.id "
+        "RETURNING job.id, job.lane, job.submission_id, job.target_id, job.generation, job.attempts, job.isolated",
+        {"lane": "text", "token": "uuid", "lease": "double precision"},
+        [(lane, token, float(lease_seconds))],
+    )
+    claimed = [
+        ClaimedJob(r[0], r[1], _uuid(r[2]), _uuid(r[3]), r[4], r[5], bool(r[6]), token)  # type: ignore[arg-type]
+        for r in rows
+    ]
+    return sorted(claimed, key=lambda job: job.id)
+
+
+def hold(connection: Connection, jobs: Sequence[ClaimedJob]) -> dict[int, int]:
+    """Lock the jobs that are still held under their token, in id order: id → current generation.
+
+    A job missing from the answer was taken over after its lease ended: whatever was worked out for it is void.
+    """
+    if not jobs:
+        return {}
+    tokens = {job.id: job.token for job in jobs}
+    statement = (
+        select(Job.id, Job.generation, Job.lease_token)
+        .where(Job.id.in_(sorted(tokens)))
+        .order_by(Job.id)
+        .with_for_update()
+    )
+    return {row.id: row.generation for row in connection.execute(statement) if row.lease_token == tokens[row.id]}
+
+
+def finish(connection: Connection, jobs: Sequence[ClaimedJob], generations: dict[int, int]) -> set[str]:
+    """Delete finished jobs; one that was asked for again meanwhile is released instead. Returns lanes with those."""
+    done = [job for job in jobs if generations[job.id] == job.generation]
+    again = [job for job in jobs if generations[job.id] != job.generation]
+    if done:
+        connection.execute(delete(Job).where(Job.id.in_([job.id for job in done])))
+    release(connection, [Retry(job, 0, "", costs_attempt=False) for job in again])
+    return {job.lane for job in again}
+
+
+def release(connection: Connection, retries: Sequence[Retry]) -> None:
+    """Give held jobs back, due after their delay. An asked-for-again job is due at once."""
+    bulk.execute(
+        connection,
+        "UPDATE job SET lease_until = NULL, lease_token = NULL, isolated = false, "  # noqa: S608 - our own SQL fragments
+        "attempts = CASE WHEN v.cost = 1 THEN job.attempts WHEN job.attempts > 0 THEN job.attempts - 1 ELSE 0 END, "
+        "due_at = CASE WHEN job.generation <> v.generation THEN job.due_at ELSE "
+        f"{clock_after(connection, 'v.delay')} END, last_error = coalesce(nullif(v.error, ''), job.last_error) "
+        "FROM v WHERE job.id = v.id",
+        {"id": "bigint", "generation": "integer", "delay": "double precision", "error": "text", "cost": "integer"},
+        [
+            (r.job.id, r.job.generation, float(r.delay_seconds), r.error[:MAXIMUM_ERROR_LENGTH], int(r.costs_attempt))
+            for r in retries
+        ],
+    )
+
+
+def bury(connection: Connection, jobs: Sequence[tuple[ClaimedJob, str]], now: dt.datetime) -> None:
+    """Move jobs to the dead letters, each with its reason."""
+    if not jobs:
+        return
+    bulk.insert(
+        connection,
+        DeadJob.table(),
+        ("id", "lane", "submission_id", "target_id", "attempts", "reason", "died_at"),
+        [
+            (j.id, j.lane, j.submission_id, j.target_id, j.attempts, reason[:MAXIMUM_ERROR_LENGTH], now)
+            for j, reason in jobs
+        ],
+    )
+    connection.execute(delete(Job).where(Job.id.in_([job.id for job, _ in jobs])))
+
+
+def pause(connection: Connection, lane: str, reason: str, seconds: float) -> None:
+    """Let a lane rest for `seconds`; a pause already there is replaced only by a later end."""
+    now, until = clock(connection), clock_after(connection, "v.seconds")
+    bulk.execute(
+        connection,
+        f"INSERT INTO lane_pause (lane, reason, since, until) SELECT v.lane, v.reason, {now}, {until} "  # noqa: S608 - our own SQL fragments
+        "FROM v WHERE true ON CONFLICT (lane) DO UPDATE SET reason = excluded.reason, until = excluded.until "
+        "WHERE lane_pause.until IS NOT NULL AND lane_pause.until < excluded.until",
+        {"lane": "text", "reason": "text", "seconds": "double precision"},
+        [(lane, reason[:MAXIMUM_ERROR_LENGTH], float(seconds))],
+    )
+
+
+def due_lanes(connection: Connection, lanes: Sequence[str]) -> set[str]:
+    """Which of `lanes` have a job due now."""
+    rows = bulk.fetch(
+        connection,
+        f"SELECT v.lane FROM v WHERE EXISTS (SELECT 1 FROM job WHERE job.lane = v.lane "  # noqa: S608 - our own SQL fragments
+        f"AND job.due_at <= {clock(connection)} AND job.lease_until IS NULL)",
+        {"lane": "text"},
+        [(lane,) for lane in lanes],
+    )
+    return {row[0] for row in rows}
+
+
+def _uuid(value: Any) -> uuid.UUID | None:
+    return uuid.UUID(value) if isinstance(value, str) else value
