@@ -1,0 +1,177 @@
+"""Keep a submission: one durable transaction with the submission, its job and its record, before anyone is told 2xx."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from uuid_utils.compat import uuid7
+
+from pipeline.audit import actions
+from pipeline.audit.actions import Action, Detail
+from pipeline.context import Context
+from pipeline.models import DataKey, IntakeKey, Quarantine, SealedDocument, Submission
+from pipeline.status import SubmissionStatus
+from pipeline.submission import Part, new_reference
+from pipeline.unit_of_work import UnitOfWork, begin
+
+VALIDATE_LANE = "validate"
+CHANGED_REVISION = "changed_revision"
+"""Why a second body under a known vendor id is in quarantine: a person must say which of the two counts."""
+
+_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What came in from an authenticated source. `body` is kept as it is, whatever it says."""
+
+    source: str
+    body: bytes
+    vendor_id: str | None = None
+    idempotency_key: str | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The submission that stands for the arrival: a new one, or (`repeated`) the one that an earlier arrival made."""
+
+    submission_id: uuid.UUID
+    reference: str
+    status: SubmissionStatus
+    repeated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class KeyReused:
+    """The idempotency key came with another body before; that one was kept under `reference`."""
+
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Earlier:
+    kind: str
+    same_body: bool
+    submission_id: uuid.UUID
+    reference: str
+    status: SubmissionStatus
+
+
+def accept(context: Context, arrival: Arrival, wake: Callable[[str], None]) -> Kept | KeyReused:
+    """Keep the arrival, or recognise it as a repeat. `wake` is told the fed lanes after the commit.
+
+    A repeat (same vendor id or key, same body) answers as the first did and changes nothing. The same key with another
+    body is `KeyReused`. The same vendor id with another body is kept as a revision, in quarantine.
+    """
+    for attempt in range(1, _TRIES + 1):
+        try:
+            return _accept_once(context, arrival, wake)
+        except IntegrityError:
+            # Another request with the same key, or a reference drawn twice, won the race: look again.
+            if attempt == _TRIES:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _accept_once(context: Context, arrival: Arrival, wake: Callable[[str], None]) -> Kept | KeyReused:
+    keys = _keys(context, arrival)
+    body_index = context.vault.blind_index("body", arrival.body)
+    earlier = _earlier(context, arrival.source, keys, body_index)
+    revision_of = None
+    for known in earlier:
+        if known.same_body:
+            return Kept(known.submission_id, known.reference, known.status, repeated=True)
+        if known.kind == "idempotency_key":
+            return KeyReused(known.reference)
+        revision_of = known.submission_id
+    if revision_of is not None:
+        # The revision's own name, so that its repeats are recognised too.
+        keys = {"revision": context.vault.blind_index("revision", f"{arrival.vendor_id}\0".encode() + body_index)}
+        for known in _earlier(context, arrival.source, keys, body_index):
+            return Kept(known.submission_id, known.reference, known.status, repeated=True)
+    with begin(context.database, context.keys, actions.source(arrival.source), arrival.request_id) as unit:
+        kept = _keep(context, unit, arrival, keys, body_index, revision_of)
+    for lane in unit.fed_lanes:
+        wake(lane)
+    return kept
+
+
+def _keep(
+    context: Context,
+    unit: UnitOfWork,
+    arrival: Arrival,
+    keys: dict[str, bytes],
+    body_index: bytes,
+    revision_of: uuid.UUID | None,
+) -> Kept:
+    submission_id, reference = uuid7(), new_reference()
+    key, wrapped = context.vault.new_data_key(submission_id)
+    unit.add_submission(
+        id=submission_id,
+        reference=reference,
+        source=arrival.source,
+        received_at=unit.now,
+        screening_version=context.screening.version,
+        revision_of=revision_of,
+    )
+    unit.insert(DataKey.table(), submission_id=submission_id, wrapped_key=wrapped)
+    unit.insert(
+        SealedDocument.table(),
+        submission_id=submission_id,
+        part=Part.BODY.value,
+        ciphertext=key.seal(Part.BODY, arrival.body),
+    )
+    for kind, key_index in keys.items():
+        unit.insert(
+            IntakeKey.table(),
+            source=arrival.source,
+            kind=kind,
+            key_index=key_index,
+            body_index=body_index,
+            submission_id=submission_id,
+        )
+    unit.record(submission_id, Action.SUBMISSION_RECEIVED, {Detail.SOURCE: arrival.source})
+    if revision_of is None:
+        unit.enqueue(VALIDATE_LANE, submission_id, submission_id)
+        return Kept(submission_id, reference, SubmissionStatus.RECEIVED, repeated=False)
+    unit.transition(
+        submission_id,
+        SubmissionStatus.QUARANTINED,
+        Action.SUBMISSION_QUARANTINED,
+        {Detail.REVISION_OF: str(revision_of)},
+        reason=CHANGED_REVISION,
+    )
+    unit.insert(
+        Quarantine.table(),
+        submission_id=submission_id,
+        source=arrival.source,
+        reason=CHANGED_REVISION,
+        quarantined_at=unit.now,
+    )
+    return Kept(submission_id, reference, SubmissionStatus.QUARANTINED, repeated=False)
+
+
+def _keys(context: Context, arrival: Arrival) -> dict[str, bytes]:
+    given = {"idempotency_key": arrival.idempotency_key, "vendor_id": arrival.vendor_id}
+    index = context.vault.blind_index
+    return {kind: index(kind, f"{arrival.source}\0{value}") for kind, value in given.items() if value is not None}
+
+
+def _earlier(context: Context, source: str, keys: dict[str, bytes], body_index: bytes) -> list[_Earlier]:
+    """What earlier arrivals under the same keys made, the idempotency key's first."""
+    if not keys:
+        return []
+    statement = (
+        select(IntakeKey.kind, IntakeKey.body_index, Submission.id, Submission.reference, Submission.status)
+        .join(Submission, Submission.id == IntakeKey.submission_id)
+        .where(IntakeKey.source == source, IntakeKey.kind.in_(keys), IntakeKey.key_index.in_(list(keys.values())))
+        .order_by(IntakeKey.kind)
+    )
+    with context.database.read() as connection:
+        return [
+            _Earlier(row.kind, bytes(row.body_index) == body_index, row.id, row.reference, SubmissionStatus(row.status))
+            for row in connection.execute(statement)
+        ]
