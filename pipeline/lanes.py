@@ -1,0 +1,30 @@
+"""The lanes, as data: what is done, how much at a time, for how long a lease, how often before it is given up."""
+
+from collections.abc import Mapping
+
+from pipeline.context import Context
+from pipeline.engine.lane import Lane
+from pipeline.stages.deliver import DeliverStage
+from pipeline.stages.refer import ReferStage
+from pipeline.stages.score import ScoreStage
+from pipeline.stages.validate import ValidateStage
+from pipeline.transports import open_transport
+
+LANE_NAMES = ("validate", "score", "refer", "email")
+
+
+def build_lanes(context: Context) -> Mapping[str, Lane]:
+    """Every lane of this version. Raises ValueError naming a mail setting that cannot work."""
+    lanes = (
+        Lane("validate", ValidateStage(context), batch_size=250, lease_seconds=60, maximum_attempts=5),
+        Lane("score", ScoreStage(context), batch_size=250, lease_seconds=60, maximum_attempts=5),
+        Lane("refer", ReferStage(context), batch_size=100, lease_seconds=60, maximum_attempts=5),
+        Lane(
+            "email",
+            DeliverStage(context, open_transport(context.settings)),
+            batch_size=200,
+            lease_seconds=180,
+            maximum_attempts=8,
+        ),
+    )
+    return {lane.name: lane for lane in lanes}

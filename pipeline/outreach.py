@@ -1,0 +1,104 @@
+"""Which emails follow from a step, and to whom.
+
+An email is unique per submission, kind, recipient and cause; its row, its link, its job and its record are written in
+the transaction of the step that caused it.
+"""
+
+import datetime as dt
+import hashlib
+import uuid
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select
+from uuid_utils.compat import uuid7
+
+from pipeline.audit.actions import Action, Detail
+from pipeline.context import Context
+from pipeline.email.kinds import EmailKind
+from pipeline.ledger import ClaimedJob
+from pipeline.models import Email, PersonIndex, SecureLink
+from pipeline.secure_link import Audience
+from pipeline.status import EmailStatus
+from pipeline.unit_of_work import UnitOfWork
+
+EMAIL_LANE = "email"
+TO_PERSON = "person"
+
+_WITHOUT_LINK = frozenset({EmailKind.PLEASE_CORRECT, EmailKind.ONE_TIME_CODE})
+
+
+def to_provider(provider_id: str) -> str:
+    return f"provider:{provider_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """An email to be. `cause` tells repeats apart; `subject_id` is the referral or one-time code it is about."""
+
+    submission_id: uuid.UUID
+    kind: EmailKind
+    recipient: str
+    language: str
+    cause: str
+    subject_id: uuid.UUID | None = None
+
+
+def queue_email(context: Context, unit: UnitOfWork, message: Message, job: ClaimedJob | None = None) -> uuid.UUID:
+    """Collect the email's row, link, job and record; returns its id."""
+    email_id = uuid7()
+    unit.insert(
+        Email.table(),
+        id=email_id,
+        submission_id=message.submission_id,
+        kind=message.kind.value,
+        recipient=message.recipient,
+        cause=message.cause,
+        subject_id=message.subject_id,
+        language=message.language,
+        status=EmailStatus.QUEUED.value,
+        created_at=unit.now,
+    )
+    if message.kind not in _WITHOUT_LINK:
+        _insert_link(context, unit, message, email_id)
+    unit.enqueue(EMAIL_LANE, email_id, message.submission_id)
+    unit.record(
+        message.submission_id,
+        Action.EMAIL_QUEUED,
+        {
+            Detail.EMAIL: str(email_id),
+            Detail.KIND: message.kind.value,
+            Detail.RECIPIENT: message.recipient,
+            Detail.CAUSE: message.cause,
+        },
+        job=job,
+    )
+    return email_id
+
+
+def _insert_link(context: Context, unit: UnitOfWork, message: Message, email_id: uuid.UUID) -> None:
+    about_referral = message.kind is EmailKind.REFERRAL
+    days = context.settings.referral_valid_days if about_referral else context.settings.link_valid_days
+    unit.insert(
+        SecureLink.table(),
+        id=email_id,
+        token_hash=hashlib.sha256(context.vault.derive_token("link", email_id)).digest(),
+        audience=(Audience.PROVIDER if about_referral else Audience.PERSON).value,
+        submission_id=message.submission_id,
+        referral_id=message.subject_id if about_referral else None,
+        created_at=unit.now,
+        expires_at=unit.now + dt.timedelta(days=days),
+        failed_attempts=0,
+    )
+
+
+def recipients_over_limit(connection: Connection, indexes: set[bytes], since: dt.datetime, limit: int) -> set[bytes]:
+    """Which addresses (by blind index) got as many requests as one address may since then: someone else's, perhaps."""
+    if not indexes:
+        return set()
+    rows = connection.execute(
+        select(PersonIndex.email)
+        .where(PersonIndex.email.in_(indexes), PersonIndex.received_at > since)
+        .group_by(PersonIndex.email)
+        .having(func.count() >= limit)
+    )
+    return {bytes(row.email) for row in rows}

@@ -1,0 +1,243 @@
+"""Referrals: offering a submission to the best matches that have room, and what a provider's answer leads to.
+
+Under one consent, at most `recipients_open` providers hold a submission at one time and `recipients_total` ever see it.
+A provider's capacity is taken in the transaction that creates the referral, under a lock on its `provider_load` row, so
+two workers cannot overfill it.
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, select, update
+from uuid_utils.compat import uuid7
+
+from config.providers import ProviderDocument
+from pipeline import bulk
+from pipeline.audit.actions import Action, Detail
+from pipeline.context import Context
+from pipeline.db import clock
+from pipeline.email.kinds import EmailKind
+from pipeline.ledger import ClaimedJob
+from pipeline.models import ProviderLoad, ProviderMatch, Referral
+from pipeline.outreach import Message, queue_email, to_provider
+from pipeline.providers import NetworkInForce
+from pipeline.scoring.rank import Match
+from pipeline.status import ReferralStatus, check_referral
+from pipeline.unit_of_work import UnitOfWork
+
+REFER_LANE = "refer"
+LOOK_AGAIN_SECONDS = 3600.0
+HOLDS_THE_FACTS = frozenset({ReferralStatus.OFFERED, ReferralStatus.ACCEPTED})
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A submission to be offered to its `matches`, best first; `held` and `seen` count the providers so far."""
+
+    submission_id: uuid.UUID
+    matches: Sequence[Match]
+    job: ClaimedJob | None = None
+    held: int = 0
+    seen: frozenset[str] = frozenset()
+
+
+@dataclass(slots=True)
+class _Load:
+    open_referrals: int
+    day: str
+    day_referrals: int
+    last_offered_at: dt.datetime | None
+    changed: bool = False
+
+
+class Offers:
+    """Makes the referrals of one batch. Locks the loads of every provider that may get one, in id order, at once."""
+
+    def __init__(
+        self, context: Context, unit: UnitOfWork, in_force: NetworkInForce, candidates: Iterable[Candidate]
+    ) -> None:
+        self._context = context
+        self._unit = unit
+        self._in_force = in_force
+        consent = context.screening.consent("consent_share")
+        self._most_open, self._most_ever = consent.recipients_open, consent.recipients_total
+        providers = {match.provider_id for candidate in candidates for match in candidate.matches}
+        self._loads = _lock_loads(unit.connection, providers)
+
+    def make(self, candidate: Candidate) -> int:
+        """Offer the candidate to the best matches with room; returns how many offers were made.
+
+        If only a lack of room kept the number down, the referral lane is asked to look again later.
+        """
+        held, ever, made, waiting = candidate.held, len(candidate.seen), 0, False
+        for match in candidate.matches:
+            if held >= self._most_open or ever >= self._most_ever:
+                break
+            document = self._in_force.document_of(match.provider_id)
+            if match.provider_id in candidate.seen or document is None:
+                continue
+            if not self._take_room(document):
+                waiting = True
+                continue
+            self._offer(candidate, match, document)
+            held, ever, made = held + 1, ever + 1, made + 1
+        if waiting and held < self._most_open and ever < self._most_ever:
+            self._unit.enqueue(REFER_LANE, candidate.submission_id, candidate.submission_id, LOOK_AGAIN_SECONDS)
+        return made
+
+    def save(self) -> None:
+        """Write the loads that changed."""
+        _write_loads(self._unit.connection, self._loads)
+
+    def _take_room(self, document: ProviderDocument) -> bool:
+        load = self._loads[document.id]
+        today = self._unit.now.astimezone(ZoneInfo(document.time_zone)).date().isoformat()
+        if load.day != today:
+            load.day, load.day_referrals = today, 0
+        capacity = document.capacity
+        if load.open_referrals >= capacity.max_open or load.day_referrals >= capacity.max_per_day:
+            return False
+        load.open_referrals += 1
+        load.day_referrals += 1
+        load.last_offered_at = self._unit.now
+        load.changed = True
+        return True
+
+    def _offer(self, candidate: Candidate, match: Match, document: ProviderDocument) -> None:
+        unit, referral_id = self._unit, uuid7()
+        unit.insert(
+            Referral.table(),
+            id=referral_id,
+            submission_id=candidate.submission_id,
+            provider_id=match.provider_id,
+            provider_version_id=match.provider_version_id,
+            status=ReferralStatus.OFFERED.value,
+            created_at=unit.now,
+            expires_at=unit.now + dt.timedelta(days=self._context.settings.referral_valid_days),
+        )
+        unit.record(
+            candidate.submission_id,
+            Action.REFERRAL_OFFERED,
+            {
+                Detail.REFERRAL: str(referral_id),
+                Detail.PROVIDER: match.provider_id,
+                Detail.PROVIDER_VERSION: str(match.provider_version_id),
+                Detail.RANK: match.rank,
+                Detail.SCORE: match.score,
+            },
+            job=candidate.job,
+        )
+        message = Message(
+            candidate.submission_id,
+            EmailKind.REFERRAL,
+            to_provider(match.provider_id),
+            document.languages[0],
+            f"referral:{referral_id}",
+            referral_id,
+        )
+        queue_email(self._context, unit, message, candidate.job)
+
+
+def close(
+    unit: UnitOfWork,
+    referral: Referral,
+    after: ReferralStatus,
+    action: Action,
+    *,
+    job: ClaimedJob | None = None,
+    health: tuple[bytes, bytes] | None = None,
+) -> None:
+    """End an offer, give the provider its room back, and record it. The submission must be locked.
+
+    `referral` is a row read after that lock. Raises `TransitionNotAllowed`.
+    """
+    before = ReferralStatus(referral.status)
+    check_referral(before, after)
+    unit.connection.execute(
+        update(Referral).where(Referral.id == referral.id).values(status=after, expires_at=None, closed_at=unit.now)
+    )
+    if before is ReferralStatus.OFFERED:
+        loads = _lock_loads(unit.connection, {referral.provider_id})
+        loads[referral.provider_id].open_referrals -= 1
+        loads[referral.provider_id].changed = True
+        _write_loads(unit.connection, loads)
+    unit.record(
+        referral.submission_id,
+        action,
+        {Detail.REFERRAL: str(referral.id), Detail.PROVIDER: referral.provider_id, Detail.STATUS: after.value},
+        job=job,
+        health=health,
+    )
+
+
+def read_referrals(connection: Connection, submission_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, list[Referral]]:
+    """All referrals of the submissions, oldest first."""
+    found: dict[uuid.UUID, list[Referral]] = {}
+    statement = select(Referral.table()).where(Referral.submission_id.in_(list(submission_ids))).order_by(Referral.id)
+    for row in connection.execute(statement):
+        found.setdefault(row.submission_id, []).append(row)  # type: ignore[arg-type]
+    return found
+
+
+def read_matches(connection: Connection, submission_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, list[Match]]:
+    """The stored matches of the submissions, best first."""
+    found: dict[uuid.UUID, list[Match]] = {}
+    statement = (
+        select(ProviderMatch.table())
+        .where(ProviderMatch.submission_id.in_(list(submission_ids)))
+        .order_by(ProviderMatch.submission_id, ProviderMatch.rank)
+    )
+    for row in connection.execute(statement):
+        match = Match(row.provider_id, row.provider_version_id, row.program_id, row.score, row.rank)
+        found.setdefault(row.submission_id, []).append(match)
+    return found
+
+
+def ask_about_expired(unit: UnitOfWork) -> None:
+    """A duty of the sweep: have the referral lane close offers past their time and refer on."""
+    rows = unit.connection.exec_driver_sql(
+        f"SELECT DISTINCT submission_id FROM referral WHERE expires_at <= {clock(unit.connection)} LIMIT 500"  # noqa: S608 - our own SQL fragments
+    ).fetchall()
+    for (raw,) in rows:
+        submission_id = raw if isinstance(raw, uuid.UUID) else uuid.UUID(raw)
+        unit.enqueue(REFER_LANE, submission_id, submission_id)
+
+
+def _lock_loads(connection: Connection, provider_ids: Iterable[str]) -> dict[str, _Load]:
+    """Lock the load rows, making those that are missing. The upsert locks row by row in the order given: by id."""
+    rows = bulk.fetch(
+        connection,
+        "INSERT INTO provider_load (provider_id, open_referrals, day, day_referrals) "
+        "SELECT v.provider_id, 0, '', 0 FROM v WHERE true "
+        "ON CONFLICT (provider_id) DO UPDATE SET open_referrals = provider_load.open_referrals RETURNING provider_id",
+        {"provider_id": "text"},
+        [(provider_id,) for provider_id in sorted(set(provider_ids))],
+    )
+    locked = select(ProviderLoad.table()).where(ProviderLoad.provider_id.in_([row[0] for row in rows]))
+    return {
+        row.provider_id: _Load(row.open_referrals, row.day, row.day_referrals, row.last_offered_at)
+        for row in connection.execute(locked)
+    }
+
+
+def _write_loads(connection: Connection, loads: dict[str, _Load]) -> None:
+    bulk.execute(
+        connection,
+        "UPDATE provider_load SET open_referrals = v.open_referrals, day = v.day, day_referrals = v.day_referrals, "
+        "last_offered_at = v.last_offered_at FROM v WHERE provider_load.provider_id = v.provider_id",
+        {
+            "provider_id": "text",
+            "open_referrals": "integer",
+            "day": "text",
+            "day_referrals": "integer",
+            "last_offered_at": "timestamptz",
+        },
+        [
+            (provider_id, load.open_referrals, load.day, load.day_referrals, load.last_offered_at)
+            for provider_id, load in loads.items()
+            if load.changed
+        ],
+    )

@@ -1,0 +1,136 @@
+"""The lane `score`: which providers' published criteria fit, why, and what goes out because of it."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from pipeline.audit.actions import Action, Detail
+from pipeline.context import Context
+from pipeline.email.kinds import EmailKind
+from pipeline.engine.stage import Done, Stage, Verdict
+from pipeline.ledger import ClaimedJob
+from pipeline.models import Assessment, ProviderMatch, Review, SealedDocument
+from pipeline.outreach import TO_PERSON, Message, queue_email
+from pipeline.providers import NetworkInForce, waiting_since
+from pipeline.referral import Candidate, Offers
+from pipeline.scoring.assess import Outcome, score
+from pipeline.scoring.network import Network
+from pipeline.scoring.rank import Match
+from pipeline.status import SubmissionStatus
+from pipeline.submission import Part, Sealed, read_sealed
+from pipeline.unit_of_work import UnitOfWork
+
+_KIND_OF_OUTCOME = {
+    Outcome.CANDIDATE: EmailKind.RECOMMENDATION,
+    Outcome.NEEDS_REVIEW: EmailKind.IN_REVIEW,
+    Outcome.NO_MATCH: EmailKind.NO_MATCH,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ToScore:
+    sealed: Sealed
+    network: Network
+    in_force: NetworkInForce
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    outcome: Outcome
+    matches: tuple[Match, ...]
+    explanation: bytes
+    review_reasons: tuple[str, ...]
+    language: str
+    in_force: NetworkInForce
+
+
+class ScoreStage(Stage):
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def load(self, connection: Connection, jobs: Sequence[ClaimedJob]) -> Mapping[int, ToScore]:
+        in_force = self._context.networks.current(connection)
+        network = in_force.network.with_waiting_since(waiting_since(connection))
+        sealed = read_sealed(connection, [job.target_id for job in jobs], [Part.ANSWERS])
+        return {job.id: ToScore(sealed[job.target_id], network, in_force) for job in jobs if job.target_id in sealed}
+
+    def work(self, item: ToScore) -> Scored:
+        key = item.sealed.key(self._context.vault)
+        answers = key.open_json(Part.ANSWERS, item.sealed.parts[Part.ANSWERS])
+        assessment = score(answers, item.network, item.sealed.received_at.date())
+        return Scored(
+            outcome=assessment.outcome,
+            matches=assessment.matches,
+            explanation=key.seal_json(Part.ASSESSMENT, assessment.explanation),
+            review_reasons=assessment.review_reasons,
+            language=str(answers.get("language") or "en"),
+            in_force=item.in_force,
+        )
+
+    def record(self, unit: UnitOfWork, verdicts: Sequence[Verdict]) -> None:
+        scored = [
+            (verdict.job, verdict.result)
+            for verdict in verdicts
+            if isinstance(verdict, Done) and unit.heads[verdict.job.target_id].status is SubmissionStatus.VALID
+        ]
+        candidates = [
+            Candidate(job.target_id, tuple(result.matches), job)
+            for job, result in scored
+            if result.outcome is Outcome.CANDIDATE
+        ]
+        if scored:
+            offers = Offers(self._context, unit, scored[0][1].in_force, candidates)
+        for job, result in scored:
+            self._record_assessment(unit, job, result)
+        for candidate in candidates:
+            offers.make(candidate)
+        if candidates:
+            offers.save()
+
+    def _record_assessment(self, unit: UnitOfWork, job: ClaimedJob, result: Scored) -> None:
+        submission_id = job.target_id
+        unit.insert(
+            Assessment.table(),
+            submission_id=submission_id,
+            outcome=result.outcome.value,
+            network_digest=result.in_force.digest,
+            assessed_at=unit.now,
+        )
+        unit.insert(
+            SealedDocument.table(),
+            submission_id=submission_id,
+            part=Part.ASSESSMENT.value,
+            ciphertext=result.explanation,
+        )
+        insert_matches(unit, submission_id, result.matches)
+        unit.transition(
+            submission_id,
+            SubmissionStatus(result.outcome.value),
+            Action.SUBMISSION_SCORED,
+            {Detail.MATCHES: len(result.matches), Detail.NETWORK: result.in_force.digest},
+            job=job,
+        )
+        if result.outcome is Outcome.NEEDS_REVIEW:
+            unit.insert(
+                Review.table(),
+                submission_id=submission_id,
+                reasons=",".join(result.review_reasons),
+                queued_at=unit.now,
+            )
+        kind = _KIND_OF_OUTCOME[result.outcome]
+        queue_email(self._context, unit, Message(submission_id, kind, TO_PERSON, result.language, "scored"), job)
+
+
+def insert_matches(unit: UnitOfWork, submission_id: uuid.UUID, matches: Sequence[Match]) -> None:
+    for match in matches:
+        unit.insert(
+            ProviderMatch.table(),
+            submission_id=submission_id,
+            rank=match.rank,
+            provider_id=match.provider_id,
+            provider_version_id=match.provider_version_id,
+            program_id=match.program_id,
+            score=match.score,
+        )

@@ -1,0 +1,207 @@
+"""The lane `validate`: read what came in, check it, and let the person hear back either way."""
+
+import datetime as dt
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from pipeline import bulk
+from pipeline.audit.actions import Action, Detail
+from pipeline.context import Context
+from pipeline.email.kinds import EmailKind
+from pipeline.engine.stage import Done, Stage, Verdict
+from pipeline.intake.reading import Unreadable, read_answers
+from pipeline.ledger import ClaimedJob
+from pipeline.models import Duplicate, PersonIndex, Quarantine, RecentRequest, SealedDocument
+from pipeline.outreach import TO_PERSON, Message, queue_email, recipients_over_limit
+from pipeline.status import SubmissionStatus
+from pipeline.submission import Part, Sealed, read_sealed
+from pipeline.unit_of_work import UnitOfWork
+from pipeline.validation import validate
+
+SCORE_LANE = "score"
+
+_REQUEST_COLUMNS = ("fingerprint", "submission_id", "received_at", "held_until")
+
+
+def _newer_if_lapsed(column: str) -> str:
+    return (
+        f"{column} = CASE WHEN recent_request.held_until < excluded.received_at "
+        f"THEN excluded.{column} ELSE recent_request.{column} END"
+    )
+
+
+# Always an update, even of a row to itself: only an updated row is returned, and locked until the commit.
+_CLAIM_REQUEST = (
+    f"INSERT INTO recent_request ({', '.join(_REQUEST_COLUMNS)}) SELECT {', '.join(_REQUEST_COLUMNS)} FROM v "  # noqa: S608 - our own names
+    f"WHERE true ON CONFLICT (fingerprint) DO UPDATE SET {', '.join(map(_newer_if_lapsed, _REQUEST_COLUMNS[1:]))} "
+    "RETURNING fingerprint, submission_id"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A body that could be read. `problems` is the number of them; without any the submission is valid."""
+
+    answers: bytes
+    problems: bytes | None
+    problem_count: int
+    email: bytes | None
+    person: bytes | None
+    request: bytes | None
+    language: str
+    received_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Unmapped:
+    """A body that software could not read, with the reason."""
+
+    reason: str
+
+
+class ValidateStage(Stage):
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def load(self, connection: Connection, jobs: Sequence[ClaimedJob]) -> Mapping[int, Sealed]:
+        sealed = read_sealed(connection, [job.target_id for job in jobs], [Part.BODY])
+        return {job.id: sealed[job.target_id] for job in jobs if job.target_id in sealed}
+
+    def work(self, item: Sealed) -> Checked | Unmapped:
+        context = self._context
+        key = item.key(context.vault)
+        body = key.open(Part.BODY, item.parts[Part.BODY])
+        try:
+            raw = read_answers(context.sources, context.screening, item.source, body)
+        except Unreadable as problem:
+            return Unmapped(problem.reason)
+        checked = validate(context.screening, context.conditions, raw, item.received_at.date())
+        answers = checked.answers
+        problems = [[problem.field, problem.rule.value] for problem in checked.problems]
+        email, birth = answers.get("email"), answers.get("date_of_birth")
+        person = f"{str(email).casefold()}\0{birth}" if email and birth else None
+        index = context.vault.blind_index
+        return Checked(
+            answers=key.seal_json(Part.ANSWERS, answers),
+            problems=key.seal_json(Part.PROBLEMS, problems) if problems else None,
+            problem_count=len(problems),
+            email=index("email", str(email).casefold()) if email else None,
+            person=index("person", person) if person else None,
+            request=index("request", f"{person}\0{answers.get('condition')}") if person else None,
+            language=str(answers.get("language") or "en"),
+            received_at=item.received_at,
+        )
+
+    def record(self, unit: UnitOfWork, verdicts: Sequence[Verdict]) -> None:
+        read = [
+            (verdict.job, verdict.result)
+            for verdict in verdicts
+            if isinstance(verdict, Done) and unit.heads[verdict.job.target_id].status is SubmissionStatus.RECEIVED
+        ]
+        withheld = self._addresses_over_limit(unit, [result for _, result in read])
+        earlier = self._claim_requests(unit, read)
+        for job, result in read:
+            if isinstance(result, Unmapped):
+                self._quarantine(unit, job, result)
+            else:
+                self._record_checked(unit, job, result, earlier.get(job.target_id), withheld)
+
+    def _record_checked(
+        self,
+        unit: UnitOfWork,
+        job: ClaimedJob,
+        result: Checked,
+        earlier: uuid.UUID | None,
+        withheld: set[bytes],
+    ) -> None:
+        submission_id = job.target_id
+        self._keep(unit, submission_id, result)
+        if result.problems is not None:
+            unit.transition(
+                submission_id,
+                SubmissionStatus.REJECTED,
+                Action.SUBMISSION_REJECTED,
+                {Detail.PROBLEMS: result.problem_count},
+                job=job,
+            )
+            kind = EmailKind.PLEASE_CORRECT
+        elif earlier is not None:
+            unit.transition(
+                submission_id,
+                SubmissionStatus.DUPLICATE,
+                Action.SUBMISSION_JOINED,
+                {Detail.DUPLICATE_OF: str(earlier)},
+                job=job,
+            )
+            unit.insert(Duplicate.table(), submission_id=submission_id, duplicate_of=earlier)
+            kind = EmailKind.JOINED
+        else:
+            unit.transition(submission_id, SubmissionStatus.VALID, Action.SUBMISSION_VALIDATED, job=job)
+            unit.enqueue(SCORE_LANE, submission_id, submission_id)
+            kind = EmailKind.CONFIRMATION
+        if result.email is None:
+            return  # nowhere to write to: staff see it in the rejected submission's timeline
+        if result.email in withheld:
+            unit.record(
+                submission_id, Action.EMAIL_WITHHELD, {Detail.KIND: kind.value}, job=job, reason="recipient limit"
+            )
+            return
+        queue_email(self._context, unit, Message(submission_id, kind, TO_PERSON, result.language, "validated"), job)
+
+    def _keep(self, unit: UnitOfWork, submission_id: uuid.UUID, result: Checked) -> None:
+        documents = SealedDocument.table()
+        unit.insert(documents, submission_id=submission_id, part=Part.ANSWERS.value, ciphertext=result.answers)
+        if result.problems is not None:
+            unit.insert(documents, submission_id=submission_id, part=Part.PROBLEMS.value, ciphertext=result.problems)
+        unit.insert(
+            PersonIndex.table(),
+            submission_id=submission_id,
+            person=result.person,
+            email=result.email,
+            received_at=result.received_at,
+        )
+
+    def _quarantine(self, unit: UnitOfWork, job: ClaimedJob, result: Unmapped) -> None:
+        unit.transition(
+            job.target_id,
+            SubmissionStatus.QUARANTINED,
+            Action.SUBMISSION_QUARANTINED,
+            job=job,
+            reason=result.reason,
+        )
+        unit.insert(
+            Quarantine.table(),
+            submission_id=job.target_id,
+            source=unit.heads[job.target_id].source,
+            reason=result.reason,
+            quarantined_at=unit.now,
+        )
+
+    def _claim_requests(self, unit: UnitOfWork, read: Sequence[tuple[ClaimedJob, Any]]) -> dict[uuid.UUID, uuid.UUID]:
+        """Which valid submissions repeat an earlier request: id → the earlier submission's.
+
+        The primary key decides between two workers: whoever comes second waits for the first one's commit and then
+        finds its row. Rows go in in fingerprint order, so that two batches cannot wait for each other.
+        """
+        first: dict[bytes, tuple[dt.datetime, uuid.UUID]] = {}
+        wanted: list[tuple[bytes, uuid.UUID]] = []
+        for job, result in read:
+            if isinstance(result, Checked) and result.problems is None and result.request is not None:
+                wanted.append((result.request, job.target_id))
+                candidate = (result.received_at, job.target_id)
+                first[result.request] = min(first.get(result.request, candidate), candidate)
+        window = dt.timedelta(days=self._context.settings.duplicate_window_days)
+        rows = [(key, id_, received, received + window) for key, (received, id_) in sorted(first.items())]
+        types = bulk.column_types(RecentRequest.table(), _REQUEST_COLUMNS)
+        holders = bulk.fetch(unit.connection, _CLAIM_REQUEST, types, rows)
+        holder = {bytes(row[0]): row[1] if isinstance(row[1], uuid.UUID) else uuid.UUID(row[1]) for row in holders}
+        return {id_: holder[key] for key, id_ in wanted if holder[key] != id_}
+
+    def _addresses_over_limit(self, unit: UnitOfWork, results: Sequence[Any]) -> set[bytes]:
+        indexes = {result.email for result in results if isinstance(result, Checked) and result.email is not None}
+        limit = self._context.settings.confirmations_per_recipient_per_day
+        return recipients_over_limit(unit.connection, indexes, unit.now - dt.timedelta(days=1), limit)

@@ -1,0 +1,1 @@
+"""When it happens: the Celery app, wake-ups, the poll, the sweep's schedule. Rules are in `pipeline`."""

@@ -1,0 +1,52 @@
+"""Running a worker or the clock as a process of its own."""
+
+import os
+import socket
+
+from celery import signals
+
+from config.celeryconfig import SWEEP_QUEUE
+from config.settings import Settings
+from pipeline.context import open_context
+from pipeline.lanes import LANE_NAMES, build_lanes
+from tasks.app import create_app, register
+from tasks.wake import Waker
+from tasks.worker import Worker
+
+
+class UnknownLane(ValueError):
+    """A lane was asked for that this version does not have."""
+
+
+def run_worker(settings: Settings, broker_url: str, lanes: tuple[str, ...]) -> None:
+    """Serve `lanes` until SIGTERM. Raises `UnknownLane`, and what `open_context` raises."""
+    unknown = set(lanes) - set(LANE_NAMES)
+    if unknown:
+        raise UnknownLane(f"no such lane: {', '.join(sorted(unknown))}; there are {', '.join(LANE_NAMES)}")
+    context = open_context(settings)
+    app = create_app(settings, broker_url)
+    worker = Worker(context, build_lanes(context), frozenset(lanes), Waker(app, broker_url))
+    register(app, worker)
+    signals.setup_logging.connect(lambda **_: None, weak=False)
+    signals.worker_shutting_down.connect(lambda **_: worker.stop(), weak=False)
+    worker.start()
+    app.worker_main(
+        [
+            "worker",
+            "--pool=threads",
+            "--concurrency=1",
+            f"--queues={','.join((*lanes, SWEEP_QUEUE))}",
+            f"--hostname=careroute-{os.getpid()}@{socket.gethostname()}",
+            "--without-gossip",
+            "--without-mingle",
+            "--without-heartbeat",
+            "--loglevel=WARNING",
+        ]
+    )
+
+
+def run_beat(settings: Settings, broker_url: str) -> None:
+    """Send the sweep on time until SIGTERM. Keeps nothing on disk: a missed tick is made good by the workers."""
+    app = create_app(settings, broker_url)
+    signals.setup_logging.connect(lambda **_: None, weak=False)
+    app.Beat(scheduler_cls="celery.beat:Scheduler", loglevel="WARNING", pidfile=None, quiet=True).run()

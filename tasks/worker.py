@@ -1,0 +1,87 @@
+"""One worker: drains lanes when a message says so, and looks by itself every few seconds: no message matters."""
+
+import threading
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from pipeline import ledger
+from pipeline.context import Context
+from pipeline.engine.drain import Engine
+from pipeline.engine.lane import Lane
+from pipeline.engine.stage import whereabouts
+from pipeline.engine.sweep import sweep
+from pipeline.referral import ask_about_expired
+from tasks.wake import Waker
+
+log = structlog.get_logger(__name__)
+
+
+class Worker:
+    """Serves some of the lanes. One drain at a time: more work at once is more processes."""
+
+    def __init__(self, context: Context, lanes: Mapping[str, Lane], serves: frozenset[str], waker: Waker) -> None:
+        self._context = context
+        self._serves = serves
+        self._waker = waker
+        self._stop = threading.Event()
+        self._busy = threading.Lock()
+        self._engine = Engine(
+            database=context.database,
+            keys=context.keys,
+            lanes=lanes,
+            wake=waker,
+            lease_seconds=context.settings.lease_seconds,
+            stopping=self._stop.is_set,
+            serves=serves,
+        )
+        self._poll = threading.Thread(target=self._poll_until_stopped, name="poll", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look for work, broker or not."""
+        self._poll.start()
+
+    def stop(self) -> None:
+        """Finish the batch in hand and take no other."""
+        self._stop.set()
+
+    def drain(self, lane: str) -> None:
+        """A message came. The key goes first: work that arrives during the drain gets a message of its own."""
+        self._waker.woken(lane)
+        if lane in self._serves:
+            with self._busy:
+                self._guarded(lambda: self._engine.drain(lane))
+
+    def sweep(self) -> None:
+        """It is time to sweep, unless another process has just done so."""
+        self._guarded(lambda: self._sweep(self._context.settings.sweep_seconds * 0.5))
+
+    def _poll_until_stopped(self) -> None:
+        while not self._stop.is_set():
+            self._guarded(self._look)
+            # Beat sends the sweep on time; a worker steps in when it is overdue.
+            self._guarded(lambda: self._sweep(self._context.settings.sweep_seconds * 2))
+            self._stop.wait(self._context.settings.poll_seconds)
+
+    def _look(self) -> None:
+        with self._context.database.read() as connection:
+            due = ledger.due_lanes(connection, sorted(self._serves))
+        for lane in sorted(due):
+            if self._busy.acquire(blocking=False):
+                try:
+                    self._engine.drain(lane)
+                finally:
+                    self._busy.release()
+
+    def _sweep(self, every_seconds: float) -> None:
+        duties = (ask_about_expired,)
+        swept = sweep(self._context.database, self._context.keys, self._engine.lanes, every_seconds, duties)
+        for lane in swept.fed_lanes if swept else ():
+            self._waker(lane)
+
+    def _guarded(self, act: Callable[[], object]) -> None:
+        """A worker outlives whatever goes wrong; the next message or poll tries again."""
+        try:
+            act()
+        except Exception as error:  # noqa: BLE001 - logged with type and place; leases make it good
+            log.error("worker turn failed", **whereabouts(error))
