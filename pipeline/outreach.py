@@ -7,6 +7,7 @@ the transaction of the step that caused it.
 import datetime as dt
 import hashlib
 import uuid
+from collections import Counter
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
@@ -91,14 +92,13 @@ def _insert_link(context: Context, unit: UnitOfWork, message: Message, email_id:
     )
 
 
-def recipients_over_limit(connection: Connection, indexes: set[bytes], since: dt.datetime, limit: int) -> set[bytes]:
-    """Which addresses (by blind index) got as many requests as one address may since then: someone else's, perhaps."""
+def count_recent_requests(connection: Connection, indexes: set[bytes], since: dt.datetime) -> Counter[bytes]:
+    """How many requests named each address (by blind index) since then: a flood is somebody else's doing."""
     if not indexes:
-        return set()
+        return Counter()
     rows = connection.execute(
-        select(PersonIndex.email)
+        select(PersonIndex.email, func.count().label("requests"))
         .where(PersonIndex.email.in_(indexes), PersonIndex.received_at > since)
         .group_by(PersonIndex.email)
-        .having(func.count() >= limit)
     )
-    return {bytes(row.email) for row in rows}
+    return Counter({bytes(row.email): row.requests for row in rows})

@@ -53,19 +53,52 @@ class _Load:
     changed: bool = False
 
 
-class Offers:
-    """Makes the referrals of one batch. Locks the loads of every provider that may get one, in id order, at once."""
+class Room:
+    """The capacity of some providers, locked until the commit.
 
-    def __init__(
-        self, context: Context, unit: UnitOfWork, in_force: NetworkInForce, candidates: Iterable[Candidate]
-    ) -> None:
+    All that one transaction may need are locked at once, in id order: two transactions never wait for each other.
+    """
+
+    def __init__(self, connection: Connection, provider_ids: Iterable[str]) -> None:
+        self._connection = connection
+        self._loads = _lock_loads(connection, provider_ids)
+
+    def take(self, document: ProviderDocument, now: dt.datetime) -> bool:
+        """Take a place at a provider, by its own calendar day; `False` if it has none."""
+        load = self._loads[document.id]
+        today = now.astimezone(ZoneInfo(document.time_zone)).date().isoformat()
+        if load.day != today:
+            load.day, load.day_referrals = today, 0
+        capacity = document.capacity
+        if load.open_referrals >= capacity.max_open or load.day_referrals >= capacity.max_per_day:
+            return False
+        load.open_referrals += 1
+        load.day_referrals += 1
+        load.last_offered_at = now
+        load.changed = True
+        return True
+
+    def give_back(self, provider_id: str) -> None:
+        """An offer was answered: its place is free. The day's count stays."""
+        load = self._loads[provider_id]
+        load.open_referrals -= 1
+        load.changed = True
+
+    def save(self) -> None:
+        """Write what changed."""
+        _write_loads(self._connection, self._loads)
+
+
+class Offers:
+    """Makes the referrals of one batch, out of the `room` that was locked for it."""
+
+    def __init__(self, context: Context, unit: UnitOfWork, in_force: NetworkInForce, room: Room) -> None:
         self._context = context
         self._unit = unit
         self._in_force = in_force
+        self._room = room
         consent = context.screening.consent("consent_share")
         self._most_open, self._most_ever = consent.recipients_open, consent.recipients_total
-        providers = {match.provider_id for candidate in candidates for match in candidate.matches}
-        self._loads = _lock_loads(unit.connection, providers)
 
     def make(self, candidate: Candidate) -> int:
         """Offer the candidate to the best matches with room; returns how many offers were made.
@@ -79,7 +112,7 @@ class Offers:
             document = self._in_force.document_of(match.provider_id)
             if match.provider_id in candidate.seen or document is None:
                 continue
-            if not self._take_room(document):
+            if not self._room.take(document, self._unit.now):
                 waiting = True
                 continue
             self._offer(candidate, match, document)
@@ -87,24 +120,6 @@ class Offers:
         if waiting and held < self._most_open and ever < self._most_ever:
             self._unit.enqueue(REFER_LANE, candidate.submission_id, candidate.submission_id, LOOK_AGAIN_SECONDS)
         return made
-
-    def save(self) -> None:
-        """Write the loads that changed."""
-        _write_loads(self._unit.connection, self._loads)
-
-    def _take_room(self, document: ProviderDocument) -> bool:
-        load = self._loads[document.id]
-        today = self._unit.now.astimezone(ZoneInfo(document.time_zone)).date().isoformat()
-        if load.day != today:
-            load.day, load.day_referrals = today, 0
-        capacity = document.capacity
-        if load.open_referrals >= capacity.max_open or load.day_referrals >= capacity.max_per_day:
-            return False
-        load.open_referrals += 1
-        load.day_referrals += 1
-        load.last_offered_at = self._unit.now
-        load.changed = True
-        return True
 
     def _offer(self, candidate: Candidate, match: Match, document: ProviderDocument) -> None:
         unit, referral_id = self._unit, uuid7()
@@ -143,33 +158,35 @@ class Offers:
 
 def close(
     unit: UnitOfWork,
-    referral: Referral,
+    referrals: Sequence[Referral],
     after: ReferralStatus,
     action: Action,
+    room: Room,
     *,
     job: ClaimedJob | None = None,
     health: tuple[bytes, bytes] | None = None,
 ) -> None:
-    """End an offer, give the provider its room back, and record it. The submission must be locked.
+    """End offers, give the providers their room back, and record it.
 
-    `referral` is a row read after that lock. Raises `TransitionNotAllowed`.
+    Their submissions must be locked; `referrals` are rows read after that lock, `room` is that of their providers, to
+    be saved by the caller. Raises `TransitionNotAllowed`.
     """
-    before = ReferralStatus(referral.status)
-    check_referral(before, after)
+    for referral in referrals:
+        before = ReferralStatus(referral.status)
+        check_referral(before, after)
+        if before is ReferralStatus.OFFERED:
+            room.give_back(referral.provider_id)
+        unit.record(
+            referral.submission_id,
+            action,
+            {Detail.REFERRAL: str(referral.id), Detail.PROVIDER: referral.provider_id, Detail.STATUS: after.value},
+            job=job,
+            health=health,
+        )
     unit.connection.execute(
-        update(Referral).where(Referral.id == referral.id).values(status=after, expires_at=None, closed_at=unit.now)
-    )
-    if before is ReferralStatus.OFFERED:
-        loads = _lock_loads(unit.connection, {referral.provider_id})
-        loads[referral.provider_id].open_referrals -= 1
-        loads[referral.provider_id].changed = True
-        _write_loads(unit.connection, loads)
-    unit.record(
-        referral.submission_id,
-        action,
-        {Detail.REFERRAL: str(referral.id), Detail.PROVIDER: referral.provider_id, Detail.STATUS: after.value},
-        job=job,
-        health=health,
+        update(Referral)
+        .where(Referral.id.in_([referral.id for referral in referrals]))
+        .values(status=after.value, expires_at=None, closed_at=unit.now)
     )
 
 

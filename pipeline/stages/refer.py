@@ -10,7 +10,7 @@ from pipeline.engine.stage import Done, Stage, Verdict
 from pipeline.ledger import ClaimedJob
 from pipeline.models import Referral
 from pipeline.providers import NetworkInForce
-from pipeline.referral import HOLDS_THE_FACTS, Candidate, Offers, close, read_matches, read_referrals
+from pipeline.referral import HOLDS_THE_FACTS, Candidate, Offers, Room, close, read_matches, read_referrals
 from pipeline.scoring.rank import Match
 from pipeline.status import ReferralStatus, SubmissionStatus
 from pipeline.unit_of_work import UnitOfWork
@@ -40,25 +40,23 @@ class ReferStage(Stage):
         in_force = next(verdict.result for verdict in verdicts if isinstance(verdict, Done))
         matches = read_matches(unit.connection, [job.target_id for job in jobs])
         referrals = read_referrals(unit.connection, [job.target_id for job in jobs])
-        candidates = [
-            _candidate(unit, job, matches.get(job.target_id, []), referrals.get(job.target_id, [])) for job in jobs
-        ]
-        offers = Offers(self._context, unit, in_force, candidates)
-        for candidate in candidates:
+        providers = {match.provider_id for found in matches.values() for match in found}
+        room = Room(unit.connection, providers | {r.provider_id for found in referrals.values() for r in found})
+        offers = Offers(self._context, unit, in_force, room)
+        for job in jobs:
+            candidate = _candidate(unit, job, matches.get(job.target_id, []), referrals.get(job.target_id, []), room)
             made = offers.make(candidate)
             if not made and not candidate.held:
                 unit.record(candidate.submission_id, Action.REFERRAL_EXHAUSTED, job=candidate.job)
-        offers.save()
+        room.save()
 
 
-def _candidate(unit: UnitOfWork, job: ClaimedJob, matches: Sequence[Match], referrals: Sequence[Referral]) -> Candidate:
+def _candidate(
+    unit: UnitOfWork, job: ClaimedJob, matches: Sequence[Match], referrals: Sequence[Referral], room: Room
+) -> Candidate:
     """Close what has expired, and count who holds the facts now and who has ever seen them."""
-    held = 0
-    for referral in referrals:
-        status = ReferralStatus(referral.status)
-        if referral.expires_at is not None and referral.expires_at <= unit.now:
-            close(unit, referral, ReferralStatus.EXPIRED, Action.REFERRAL_EXPIRED, job=job)
-        elif status in HOLDS_THE_FACTS:
-            held += 1
-    seen = frozenset(referral.provider_id for referral in referrals)
-    return Candidate(job.target_id, tuple(matches), job, held, seen)
+    expired = [r for r in referrals if r.expires_at is not None and r.expires_at <= unit.now]
+    if expired:
+        close(unit, expired, ReferralStatus.EXPIRED, Action.REFERRAL_EXPIRED, room, job=job)
+    held = sum(r.status in HOLDS_THE_FACTS for r in referrals if r not in expired)
+    return Candidate(job.target_id, tuple(matches), job, held, frozenset(r.provider_id for r in referrals))

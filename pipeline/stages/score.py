@@ -14,7 +14,7 @@ from pipeline.ledger import ClaimedJob
 from pipeline.models import Assessment, ProviderMatch, Review, SealedDocument
 from pipeline.outreach import TO_PERSON, Message, queue_email
 from pipeline.providers import NetworkInForce, waiting_since
-from pipeline.referral import Candidate, Offers
+from pipeline.referral import Candidate, Offers, Room
 from pipeline.scoring.assess import Outcome, score
 from pipeline.scoring.network import Network
 from pipeline.scoring.rank import Match
@@ -75,19 +75,18 @@ class ScoreStage(Stage):
             for verdict in verdicts
             if isinstance(verdict, Done) and unit.heads[verdict.job.target_id].status is SubmissionStatus.VALID
         ]
-        candidates = [
-            Candidate(job.target_id, tuple(result.matches), job)
-            for job, result in scored
-            if result.outcome is Outcome.CANDIDATE
-        ]
-        if scored:
-            offers = Offers(self._context, unit, scored[0][1].in_force, candidates)
         for job, result in scored:
             self._record_assessment(unit, job, result)
-        for candidate in candidates:
-            offers.make(candidate)
-        if candidates:
-            offers.save()
+        self._offer([item for item in scored if item[1].outcome is Outcome.CANDIDATE], unit)
+
+    def _offer(self, scored: Sequence[tuple[ClaimedJob, Scored]], unit: UnitOfWork) -> None:
+        if not scored:
+            return
+        room = Room(unit.connection, {match.provider_id for _, result in scored for match in result.matches})
+        offers = Offers(self._context, unit, scored[0][1].in_force, room)
+        for job, result in scored:
+            offers.make(Candidate(job.target_id, result.matches, job))
+        room.save()
 
     def _record_assessment(self, unit: UnitOfWork, job: ClaimedJob, result: Scored) -> None:
         submission_id = job.target_id

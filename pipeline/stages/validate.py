@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ from pipeline.engine.stage import Done, Stage, Verdict
 from pipeline.intake.reading import Unreadable, read_answers
 from pipeline.ledger import ClaimedJob
 from pipeline.models import Duplicate, PersonIndex, Quarantine, RecentRequest, SealedDocument
-from pipeline.outreach import TO_PERSON, Message, queue_email, recipients_over_limit
+from pipeline.outreach import TO_PERSON, Message, count_recent_requests, queue_email
 from pipeline.status import SubmissionStatus
 from pipeline.submission import Part, Sealed, read_sealed
 from pipeline.unit_of_work import UnitOfWork
@@ -102,13 +103,13 @@ class ValidateStage(Stage):
             for verdict in verdicts
             if isinstance(verdict, Done) and unit.heads[verdict.job.target_id].status is SubmissionStatus.RECEIVED
         ]
-        withheld = self._addresses_over_limit(unit, [result for _, result in read])
+        requests = self._count_requests(unit, [result for _, result in read])
         earlier = self._claim_requests(unit, read)
         for job, result in read:
             if isinstance(result, Unmapped):
                 self._quarantine(unit, job, result)
             else:
-                self._record_checked(unit, job, result, earlier.get(job.target_id), withheld)
+                self._record_checked(unit, job, result, earlier.get(job.target_id), requests)
 
     def _record_checked(
         self,
@@ -116,7 +117,7 @@ class ValidateStage(Stage):
         job: ClaimedJob,
         result: Checked,
         earlier: uuid.UUID | None,
-        withheld: set[bytes],
+        requests: Counter[bytes],
     ) -> None:
         submission_id = job.target_id
         self._keep(unit, submission_id, result)
@@ -145,7 +146,8 @@ class ValidateStage(Stage):
             kind = EmailKind.CONFIRMATION
         if result.email is None:
             return  # nowhere to write to: staff see it in the rejected submission's timeline
-        if result.email in withheld:
+        requests[result.email] += 1
+        if requests[result.email] > self._context.settings.confirmations_per_recipient_per_day:
             unit.record(
                 submission_id, Action.EMAIL_WITHHELD, {Detail.KIND: kind.value}, job=job, reason="recipient limit"
             )
@@ -201,7 +203,6 @@ class ValidateStage(Stage):
         holder = {bytes(row[0]): row[1] if isinstance(row[1], uuid.UUID) else uuid.UUID(row[1]) for row in holders}
         return {id_: holder[key] for key, id_ in wanted if holder[key] != id_}
 
-    def _addresses_over_limit(self, unit: UnitOfWork, results: Sequence[Any]) -> set[bytes]:
+    def _count_requests(self, unit: UnitOfWork, results: Sequence[Checked | Unmapped]) -> Counter[bytes]:
         indexes = {result.email for result in results if isinstance(result, Checked) and result.email is not None}
-        limit = self._context.settings.confirmations_per_recipient_per_day
-        return recipients_over_limit(unit.connection, indexes, unit.now - dt.timedelta(days=1), limit)
+        return count_recent_requests(unit.connection, indexes, unit.now - dt.timedelta(days=1))
