@@ -41,7 +41,7 @@ def configure_logging(log_format: str, level: str = "INFO") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for noisy in ("sqlalchemy", "alembic", "kombu", "amqp", "urllib3", "python_http_client"):
+    for noisy in ("celery", "sqlalchemy", "alembic", "kombu", "amqp", "urllib3", "python_http_client"):
         logging.getLogger(noisy).setLevel("WARNING")
     # Its access log has paths, and ours has route templates instead.
     logging.getLogger("uvicorn.access").disabled = True

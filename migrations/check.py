@@ -18,9 +18,7 @@ def main() -> int:
         database = Database(f"sqlite:///{Path(folder) / 'check.db'}")
         migrate(database)
         with database.read() as connection:
-            context = MigrationContext.configure(
-                connection, opts={"compare_type": True}
-            )
+            context = MigrationContext.configure(connection, opts={"compare_type": True})
             differences = compare_metadata(context, Base.metadata)
         database.dispose()
     for difference in differences:

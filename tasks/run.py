@@ -32,6 +32,7 @@ def run_worker(settings: Settings, broker_url: str, lanes: tuple[str, ...]) -> N
     worker.start()
     app.worker_main(
         [
+            "--quiet",
             "worker",
             "--pool=threads",
             "--concurrency=1",

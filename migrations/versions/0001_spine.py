@@ -136,9 +136,7 @@ def _create_tables() -> None:
         ),
         sa.Column("body_index", sa.LargeBinary(), nullable=False),
         sa.Column("submission_id", sa.Uuid(), nullable=False),
-        sa.PrimaryKeyConstraint(
-            "source", "kind", "key_index", name=op.f("pk_intake_key")
-        ),
+        sa.PrimaryKeyConstraint("source", "kind", "key_index", name=op.f("pk_intake_key")),
     )
     op.create_table(
         "job",
@@ -167,6 +165,14 @@ def _create_tables() -> None:
             "autovacuum_vacuum_threshold": 2000,
         },
         sqlite_autoincrement=True,
+    )
+    op.create_index(
+        "ix_job_isolated",
+        "job",
+        ["lane", "id"],
+        unique=False,
+        postgresql_where=sa.text("isolated"),
+        sqlite_where=sa.text("isolated"),
     )
     op.create_index("ix_job_lane_due_at", "job", ["lane", "due_at"], unique=False)
     op.create_table(
@@ -302,18 +308,14 @@ def _create_tables() -> None:
         "data_key",
         sa.Column("submission_id", sa.Uuid(), nullable=False),
         sa.Column("wrapped_key", sa.LargeBinary(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["submission_id"], ["submission.id"], name=op.f("fk_data_key_submission_id")
-        ),
+        sa.ForeignKeyConstraint(["submission_id"], ["submission.id"], name=op.f("fk_data_key_submission_id")),
         sa.PrimaryKeyConstraint("submission_id", name=op.f("pk_data_key")),
     )
     op.create_table(
         "duplicate",
         sa.Column("submission_id", sa.Uuid(), nullable=False),
         sa.Column("duplicate_of", sa.Uuid(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["duplicate_of"], ["submission.id"], name=op.f("fk_duplicate_duplicate_of")
-        ),
+        sa.ForeignKeyConstraint(["duplicate_of"], ["submission.id"], name=op.f("fk_duplicate_duplicate_of")),
         sa.ForeignKeyConstraint(
             ["submission_id"],
             ["submission.id"],
@@ -347,9 +349,7 @@ def _create_tables() -> None:
         sa.Column("handed_over_at", UtcDateTime(), nullable=True),
         sa.Column("provider_message_id", sa.Text(), nullable=True),
         sa.Column("detail", sa.Text(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["submission_id"], ["submission.id"], name=op.f("fk_email_submission_id")
-        ),
+        sa.ForeignKeyConstraint(["submission_id"], ["submission.id"], name=op.f("fk_email_submission_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_email")),
         sa.UniqueConstraint(
             "submission_id",
@@ -379,9 +379,7 @@ def _create_tables() -> None:
         ["email", "received_at"],
         unique=False,
     )
-    op.create_index(
-        op.f("ix_person_index_person"), "person_index", ["person"], unique=False
-    )
+    op.create_index(op.f("ix_person_index_person"), "person_index", ["person"], unique=False)
     op.create_table(
         "provider_match",
         sa.Column("submission_id", sa.Uuid(), nullable=False),
@@ -395,9 +393,7 @@ def _create_tables() -> None:
             ["submission.id"],
             name=op.f("fk_provider_match_submission_id"),
         ),
-        sa.PrimaryKeyConstraint(
-            "submission_id", "rank", name=op.f("pk_provider_match")
-        ),
+        sa.PrimaryKeyConstraint("submission_id", "rank", name=op.f("pk_provider_match")),
     )
     op.create_table(
         "quarantine",
@@ -422,9 +418,7 @@ def _create_tables() -> None:
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("expires_at", UtcDateTime(), nullable=True),
         sa.Column("closed_at", UtcDateTime(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["submission_id"], ["submission.id"], name=op.f("fk_referral_submission_id")
-        ),
+        sa.ForeignKeyConstraint(["submission_id"], ["submission.id"], name=op.f("fk_referral_submission_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_referral")),
         sa.UniqueConstraint(
             "submission_id",
@@ -445,9 +439,7 @@ def _create_tables() -> None:
         sa.Column("submission_id", sa.Uuid(), nullable=False),
         sa.Column("reasons", sa.Text(), nullable=False),
         sa.Column("queued_at", UtcDateTime(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["submission_id"], ["submission.id"], name=op.f("fk_review_submission_id")
-        ),
+        sa.ForeignKeyConstraint(["submission_id"], ["submission.id"], name=op.f("fk_review_submission_id")),
         sa.PrimaryKeyConstraint("submission_id", name=op.f("pk_review")),
     )
     op.create_table(
@@ -460,9 +452,7 @@ def _create_tables() -> None:
             ["submission.id"],
             name=op.f("fk_sealed_document_submission_id"),
         ),
-        sa.PrimaryKeyConstraint(
-            "submission_id", "part", name=op.f("pk_sealed_document")
-        ),
+        sa.PrimaryKeyConstraint("submission_id", "part", name=op.f("pk_sealed_document")),
     )
     op.create_table(
         "secure_link",
@@ -497,21 +487,15 @@ def _create_tables() -> None:
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("expires_at", UtcDateTime(), nullable=False),
         sa.Column("used_at", UtcDateTime(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["link_id"], ["secure_link.id"], name=op.f("fk_one_time_code_link_id")
-        ),
+        sa.ForeignKeyConstraint(["link_id"], ["secure_link.id"], name=op.f("fk_one_time_code_link_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_one_time_code")),
     )
-    op.create_index(
-        op.f("ix_one_time_code_link_id"), "one_time_code", ["link_id"], unique=False
-    )
+    op.create_index(op.f("ix_one_time_code_link_id"), "one_time_code", ["link_id"], unique=False)
     op.create_table(
         "secure_session",
         sa.Column("token_hash", sa.LargeBinary(), nullable=False),
         sa.Column("link_id", sa.Uuid(), nullable=False),
         sa.Column("expires_at", UtcDateTime(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["link_id"], ["secure_link.id"], name=op.f("fk_secure_session_link_id")
-        ),
+        sa.ForeignKeyConstraint(["link_id"], ["secure_link.id"], name=op.f("fk_secure_session_link_id")),
         sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_secure_session")),
     )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import rfc8785
+import orjson
 
 from pipeline.audit.actions import Action, Actor, Detail
 
@@ -60,12 +60,21 @@ COLUMNS = (
 
 def canonical_details(details: Mapping[Detail, DetailValue] | None) -> str:
     """The details as RFC 8785 JSON; what is stored is exactly what is hashed."""
-    return rfc8785.dumps({key.value: value for key, value in details.items()}).decode() if details else "{}"
+    return canonical_json({key.value: value for key, value in details.items()}).decode() if details else "{}"
 
 
 def canonical_form(columns: Mapping[str, Any]) -> bytes:
     """RFC 8785 JSON of the columns: times as RFC 3339 UTC with microseconds, ids as text, bytes as hex."""
-    return rfc8785.dumps({name: _plain(columns[name]) for name in COLUMNS})
+    return canonical_json({name: _plain(columns[name]) for name in COLUMNS})
+
+
+def canonical_json(value: Mapping[str, DetailValue]) -> bytes:
+    """RFC 8785 JSON of a flat object of strings, integers, booleans and null, with ASCII names.
+
+    For these, sorted compact JSON *is* the canonical form, and orjson makes it many times faster than a full
+    implementation; a test holds it against one.
+    """
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
 def leaf_hash(columns: Mapping[str, Any]) -> bytes:

@@ -3,7 +3,7 @@
 import datetime as dt
 import uuid
 
-from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pipeline.models.base import Base, RowNumber
@@ -20,6 +20,7 @@ class Job(Base):
     __table_args__ = (
         UniqueConstraint("lane", "target_id"),
         Index("ix_job_lane_due_at", "lane", "due_at"),
+        Index("ix_job_isolated", "lane", "id", postgresql_where=text("isolated"), sqlite_where=text("isolated")),
         {
             "sqlite_autoincrement": True,
             "postgresql_with": {
