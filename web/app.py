@@ -1,0 +1,45 @@
+"""The web application: every route and every layer around them, on one screen."""
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+from web.api import api_router
+from web.body_limit import BodyLimitMiddleware
+from web.health import health_router
+from web.pages import Pages
+from web.problems import Problems
+from web.rate_limit import RateLimit
+from web.request_id import RequestIdMiddleware
+from web.screening_pages import screening_router
+from web.secure_pages import secure_router
+from web.security import SecurityHeadersMiddleware
+from web.services import Services
+from web.static_files import STATIC, VersionedFiles
+from web.unexpected import UnexpectedErrorMiddleware
+
+
+def create_app(services: Services) -> FastAPI:
+    """The application over `services`; nothing is global, so that several can live in one process."""
+    settings = services.settings
+    pages = Pages(settings)
+    problems = Problems(pages)
+    limit = RateLimit(settings.rate_limit_per_minute)
+    app = FastAPI(
+        title="Careroute",
+        description="Takes in screening submissions for a provider network.",
+        docs_url=None,  # the bundled viewer loads scripts from elsewhere
+        redoc_url=None,
+        middleware=[  # from the outside in
+            Middleware(RequestIdMiddleware),
+            Middleware(SecurityHeadersMiddleware, https=settings.effective_public_url.startswith("https://")),
+            Middleware(UnexpectedErrorMiddleware, problems=problems),
+            Middleware(BodyLimitMiddleware, problems=problems),
+        ],
+    )
+    problems.install(app)
+    app.include_router(screening_router(services, pages, limit))
+    app.include_router(secure_router(services, pages, limit))
+    app.include_router(api_router(services))
+    app.include_router(health_router(services))
+    app.mount("/static", VersionedFiles(directory=STATIC))
+    return app
