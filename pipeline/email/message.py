@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Self
 from uuid import UUID, uuid4
 
-from email_validator import validate_email
+from email_validator import EmailNotValidError, validate_email
 
 from config.settings import Settings
 from pipeline.email.render import Rendered
@@ -104,7 +104,7 @@ def compose(
 
 
 def to_bytes(message: Outgoing) -> bytes:
-    """The message as it goes over the wire: CRLF, lines within 78 octets where they can be, both parts quoted-printable.
+    """The message as it goes over the wire: CRLF, lines as short as they can be, both parts quoted-printable.
 
     Written out by hand because the standard library's generator costs a millisecond a message. The same message always
     gives the same bytes: the boundary comes from the email id and cannot occur in a part, since "=" is escaped there.
@@ -153,5 +153,8 @@ def _deliverable(address: str) -> str:
         raise ValueError("recipient: must be one plain address")
     if address.isascii():
         return address
-    checked = validate_email(address, check_deliverability=False)
+    try:
+        checked = validate_email(address, check_deliverability=False)
+    except EmailNotValidError:
+        raise ValueError("recipient: must be one plain address") from None
     return f"{checked.local_part}@{checked.ascii_domain}"

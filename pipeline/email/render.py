@@ -4,9 +4,10 @@ Each kind is a folder `templates/email/<kind>/` with `subject.txt`, `body.txt` (
 `body.mjml`, over parts in `_base/`. Message ids are the English texts; `{% trans %}` looks them up in the catalogue.
 
 Where control tags may stand in MJML, since the compiler knows nothing of Jinja and moves loose text out of tables:
-between components (columns, texts, tables) and between table rows inside `<mj-raw>`; inside one `<mj-text>` bare.
+between components and between the rows of an `<mj-table>` inside `<mj-raw>`; inside one `<mj-text>` bare.
 """
 
+import re
 from dataclasses import dataclass, fields
 from datetime import date
 from functools import cache, lru_cache
@@ -19,8 +20,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from config.screening import LANGUAGES
 from pipeline.email.contexts import CONTEXTS, EmailContext
 from pipeline.email.kinds import EmailKind
+from pipeline.email.trans import TranslatedWhenCompiled
 from pipeline.translation import translations
 
+_INCLUDE = re.compile(r'<mj-include path="([^"]+)" />')
 TEMPLATES = Path(__file__).resolve().parent.parent.parent / "templates" / "email"
 
 
@@ -50,7 +53,7 @@ def render(kind: EmailKind, language: str, context: EmailContext) -> Rendered:
     if type(context) is not CONTEXTS[kind]:
         raise TypeError(f"{kind} is rendered from {CONTEXTS[kind].__name__}, not from {type(context).__name__}")
     templates = _templates(kind, language)
-    values: dict[str, object] = {name: getattr(context, name) for name in _field_names(type(context))}
+    values: dict[str, object] = {name: getattr(context, name) for name in _field_names(kind)}
     values["language"] = language
     subject = templates.subject.render(values)
     values["subject"] = subject
@@ -80,13 +83,13 @@ def _templates(kind: EmailKind, language: str) -> _Templates:
 def _environment(language: str, *, autoescape: bool) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
-        autoescape=autoescape,
+        autoescape=autoescape,  # noqa: S701 - off for subjects and plain text only
         undefined=StrictUndefined,
-        extensions=["jinja2.ext.i18n"],
+        extensions=[TranslatedWhenCompiled],
         auto_reload=False,
     )
     environment.policies["ext.i18n.trimmed"] = True
-    environment.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
+    environment.install_gettext_translations(translations(language))  # type: ignore[attr-defined]
     environment.filters["long_date"] = lambda day: _long_date(day, language)
     return environment
 
@@ -94,19 +97,21 @@ def _environment(language: str, *, autoescape: bool) -> Environment:
 @cache
 def _compiled(kind: EmailKind) -> str:
     """The kind's MJML as an HTML template. No web fonts: opening an email must not call anyone."""
-    output = mrml.to_html(
-        (TEMPLATES / kind / "body.mjml").read_text(encoding="utf-8"),
-        parser_options=mrml.ParserOptions(include_loader=mrml.local_loader(str(TEMPLATES))),
-        render_options=mrml.RenderOptions(disable_comments=True, fonts={}),
-    )
+    output = mrml.to_html(_with_parts(kind), render_options=mrml.RenderOptions(disable_comments=True, fonts={}))
     if output.warnings:
         raise ValueError(f"{kind}/body.mjml: " + ", ".join(warning.kind for warning in output.warnings))
     return output.content
 
 
+def _with_parts(kind: EmailKind) -> str:
+    """The kind's MJML with its parts put in as text: mrml renders an included body part outside its column."""
+    source = (TEMPLATES / kind / "body.mjml").read_text(encoding="utf-8")
+    return _INCLUDE.sub(lambda found: (TEMPLATES / found[1]).read_text(encoding="utf-8"), source)
+
+
 @cache
-def _field_names(context: type[EmailContext]) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(context))
+def _field_names(kind: EmailKind) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(CONTEXTS[kind]))
 
 
 @lru_cache(maxsize=256)

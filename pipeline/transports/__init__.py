@@ -16,7 +16,7 @@ def open_transport(settings: Settings) -> Transport:
         case MailTransport.NULL:
             return NullTransport()
         case MailTransport.SMTP:
-            from pipeline.transports.smtp import SmtpServer, SmtpTransport
+            from pipeline.transports.smtp import SmtpServer, SmtpTransport  # noqa: PLC0415 - see below
 
             server = SmtpServer(
                 settings.smtp_host,
@@ -27,8 +27,8 @@ def open_transport(settings: Settings) -> Transport:
             )
             return SmtpTransport(server, timeout=settings.mail_timeout_seconds)
         case MailTransport.SENDGRID:
-            # Imported here: the client is slow to load, and most processes send by another way.
-            from pipeline.transports.sendgrid import SendGridTransport
+            # Imported here: the client is slow to load, and most processes send by another way or not at all.
+            from pipeline.transports.sendgrid import SendGridTransport  # noqa: PLC0415
 
             return SendGridTransport(
                 settings.sendgrid_api_key.get_secret_value(),

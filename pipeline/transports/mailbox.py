@@ -27,7 +27,7 @@ class MailboxTransport:
         # The attempt id keeps two processes that write the same email apart until the rename.
         partial = self._folder / f".{message.email_id}.{message.attempt_id}.partial"
         try:
-            with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
                 file.write(to_bytes(message))
             partial.replace(final)
         except OSError as error:  # disk full, folder gone: not this message's fault

@@ -8,7 +8,7 @@ class NullTransport:
     name = "null"
     idempotent = True
 
-    def send(self, message: Outgoing) -> Receipt:
+    def send(self, message: Outgoing) -> Receipt:  # noqa: ARG002 - the protocol's signature
         return Receipt(SendOutcome.ACCEPTED, code="null")
 
     def close(self) -> None:

@@ -137,7 +137,7 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def _refused_field(body: bytes) -> str:
-    """ ":field" if the answer names the refused field. Its message is left out: it may quote the address."""
+    """`:field` if the answer names the refused field. Its message is left out: it may quote the address."""
     found = re.search(rb'"field"\s*:\s*"([^"]*)"', body)
     name = found.group(1).decode(errors="replace") if found else ""
     return f":{name}" if _FIELD.fullmatch(name) else ""
@@ -178,15 +178,14 @@ class _Connections:
         """Raises NotConnected, NotSent or NoAnswer."""
         deadline = Deadline(timeout)
         connection = self._idle.take() or self._connect(deadline)
-        assert connection.sock is not None
         try:
-            connection.sock.settimeout(deadline.remaining())
+            _allow(connection, deadline)
             connection.request(request.get_method(), request.selector, request.data, dict(request.header_items()))
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             raise NotSent from error
         try:
-            connection.sock.settimeout(deadline.remaining())
+            _allow(connection, deadline)
             response = connection.getresponse()
         except (OSError, http.client.HTTPException) as error:
             connection.close()
@@ -218,6 +217,13 @@ class _Connections:
         return connection
 
 
+def _allow(connection: http.client.HTTPConnection, deadline: Deadline) -> None:
+    """Give the next step what is left of the call's time. Raises TimeoutError, or ConnectionError if it is closed."""
+    if connection.sock is None:
+        raise ConnectionError
+    connection.sock.settimeout(deadline.remaining())
+
+
 class _KeptClient(python_http_client.Client):  # type: ignore[misc]
     """The official HTTP client with its two seams filled: how a path step is built, and how a request is made."""
 
@@ -236,5 +242,5 @@ class _KeptClient(python_http_client.Client):  # type: ignore[misc]
         path = [*self._url_path, name] if name else self._url_path
         return _KeptClient(self._connections, self.timeout, self.host, dict(self.request_headers), path)
 
-    def _make_request(self, opener: OpenerDirector, request: Request, timeout: float | None = None) -> _Answer:
+    def _make_request(self, opener: OpenerDirector, request: Request, timeout: float | None = None) -> _Answer:  # noqa: ARG002 - the client's signature
         return self._connections.request(request, timeout or self.timeout)

@@ -7,6 +7,7 @@ the server is responsible. Only between the two is the outcome unknown.
 import re
 import smtplib
 import ssl
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -19,6 +20,7 @@ from pipeline.transports.receipt import Receipt, SendOutcome
 _ENHANCED = re.compile(rb"([245]\.\d{1,3}\.\d{1,3})(?:\s|$)")
 _LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)
 _LOST = Receipt(SendOutcome.RETRY, code="connection-lost")
+_CLOSING = 421
 _AUTHENTICATION = {"530", "534", "535", "538", "5.7.8", "5.7.9"}
 _TOO_BIG = {"552", "5.3.4", "5.2.3"}
 
@@ -35,9 +37,29 @@ class SmtpServer:
 
 
 class _Step(Enum):
+    """Whose reply is being read."""
+
     SENDER = auto()
     RECIPIENT = auto()
+    DATA = auto()
     CONTENT = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    """The reply that ended a mail transaction."""
+
+    step: _Step
+    code: int
+    text: bytes
+
+    @property
+    def accepts(self) -> bool:
+        return self.step is _Step.CONTENT and 200 <= self.code < 300
+
+
+class _NoFinalReply(Exception):
+    """The content and its final dot were written, and no reply came."""
 
 
 class SmtpTransport:
@@ -95,64 +117,79 @@ class SmtpTransport:
 
     def _deliver(self, smtp: smtplib.SMTP, message: Outgoing, deadline: Deadline) -> Receipt:
         """One mail transaction. The connection is kept if the server is still talking sense, closed otherwise."""
-        options: tuple[str, ...] = ()
-        if not message.recipient.isascii():
-            if not smtp.has_extn("smtputf8"):
-                self._idle.put(smtp)
-                return Receipt(SendOutcome.REJECTED, code="no-smtputf8")
-            options = ("SMTPUTF8",)
-        handed_over = False
+        if not message.recipient.isascii() and not smtp.has_extn("smtputf8"):
+            self._idle.put(smtp)
+            return Receipt(SendOutcome.REJECTED, code="no-smtputf8")
         try:
-            for step in _Step:
-                _allow(smtp, deadline)
-                match step:
-                    case _Step.SENDER:
-                        code, reply = smtp.mail(message.sender.address, options)
-                    case _Step.RECIPIENT:
-                        code, reply = smtp.rcpt(message.recipient)
-                    case _Step.CONTENT:
-                        code, reply = smtp.docmd("DATA")
-                        if code == 354:
-                            _allow(smtp, deadline)
-                            smtp.send(_LEADING_DOT.sub(b"..", to_bytes(message)) + b".\r\n")
-                            handed_over = True
-                            _allow(smtp, deadline)
-                            code, reply = smtp.getreply()
-                if code == -1:  # smtplib's word for a reply that is not SMTP
-                    raise smtplib.SMTPServerDisconnected
-                if not 200 <= code < 300:
-                    return self._refused(smtp, step, code, reply, deadline)
-        except OSError:  # includes TimeoutError and smtplib's own
-            # A write that fails has not put the final dot on the wire, so only a missing answer leaves doubt.
+            reply = _transaction(smtp, message, deadline)
+        except _NoFinalReply:
             _hang_up(smtp)
-            return Receipt(SendOutcome.UNCERTAIN, code="no-answer") if handed_over else _LOST
-        self._idle.put(smtp)
-        return Receipt(SendOutcome.ACCEPTED, code=_code(code, reply))
+            return Receipt(SendOutcome.UNCERTAIN, code="no-answer")
+        except OSError:  # a write that failed has not put the final dot on the wire
+            _hang_up(smtp)
+            return _LOST
+        if reply.accepts:
+            self._idle.put(smtp)
+            return Receipt(SendOutcome.ACCEPTED, code=_code(reply.code, reply.text))
+        self._end_refused(smtp, reply, deadline)
+        return Receipt(_verdict(reply), code=_code(reply.code, reply.text))
 
-    def _refused(self, smtp: smtplib.SMTP, step: _Step, code: int, reply: bytes, deadline: Deadline) -> Receipt:
+    def _end_refused(self, smtp: smtplib.SMTP, reply: _Reply, deadline: Deadline) -> None:
+        """Make the connection fit for another message, or close it."""
         try:
             _allow(smtp, deadline)
-            if code == 421 or smtp.rset()[0] != 250:
+            if reply.code == _CLOSING or smtp.rset()[0] != 250:
                 _hang_up(smtp)
             else:
                 self._idle.put(smtp)
         except OSError:
             _hang_up(smtp)
-        return Receipt(_verdict(step, code, reply), code=_code(code, reply))
 
 
-def _verdict(step: _Step, code: int, reply: bytes) -> SendOutcome:
-    """RFC 3463: 5 is permanent, 4 is temporary. If reply code and enhanced code disagree, temporary is the safe reading.
+def _transaction(smtp: smtplib.SMTP, message: Outgoing, deadline: Deadline) -> _Reply:
+    """Sender, recipient and content, up to the first reply that ends it.
+
+    Raises OSError (the base of smtplib's exceptions) before all of the content is written, _NoFinalReply after.
+    """
+    options = () if message.recipient.isascii() else ("SMTPUTF8",)
+    commands: tuple[tuple[_Step, range, Callable[[], tuple[int, bytes]]], ...] = (
+        (_Step.SENDER, range(200, 300), lambda: smtp.mail(message.sender.address, options)),
+        (_Step.RECIPIENT, range(200, 300), lambda: smtp.rcpt(message.recipient)),
+        (_Step.DATA, range(354, 355), lambda: smtp.docmd("DATA")),
+    )
+    for step, welcome, command in commands:
+        code, text = _answered(smtp, command, deadline)
+        if code not in welcome:
+            return _Reply(step, code, text)
+    _allow(smtp, deadline)
+    smtp.send(_LEADING_DOT.sub(b"..", to_bytes(message)) + b".\r\n")
+    try:
+        return _Reply(_Step.CONTENT, *_answered(smtp, smtp.getreply, deadline))
+    except OSError as error:
+        raise _NoFinalReply from error
+
+
+def _answered(smtp: smtplib.SMTP, command: Callable[[], tuple[int, bytes]], deadline: Deadline) -> tuple[int, bytes]:
+    _allow(smtp, deadline)
+    code, text = command()
+    if code == -1:  # smtplib's word for a reply that is not SMTP
+        raise smtplib.SMTPServerDisconnected
+    return code, text
+
+
+def _verdict(reply: _Reply) -> SendOutcome:
+    """RFC 3463: 5 is permanent, 4 is temporary; where reply code and enhanced code disagree, the milder one counts.
 
     The sender and the login are the same for every message, so their refusal concerns the lane.
     """
-    enhanced = _code(code, reply)
-    if code == 421 or {str(code), enhanced} & _AUTHENTICATION:
+    enhanced = _code(reply.code, reply.text)
+    codes = {str(reply.code), enhanced}
+    if reply.code == _CLOSING or codes & _AUTHENTICATION:
         return SendOutcome.LANE_FAILURE
-    permanent = 500 <= code < 600 and enhanced.startswith("5")
+    permanent = 500 <= reply.code < 600 and enhanced.startswith("5")
     if not permanent:
         return SendOutcome.RETRY
-    if step is _Step.SENDER and not {str(code), enhanced} & _TOO_BIG:
+    if reply.step is _Step.SENDER and not codes & _TOO_BIG:
         return SendOutcome.LANE_FAILURE
     return SendOutcome.REJECTED
 
