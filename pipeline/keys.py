@@ -6,8 +6,10 @@ records written under a new key could not be read with the old one back.
 """
 
 import hashlib
+import hmac
 import json
 import os
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -48,11 +50,17 @@ class KeyProblem(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The loaded keysets' primitives."""
+    """The loaded keysets' primitives.
+
+    After a rotation `wrap` and `authenticate` use the new key and still accept what was made with the old ones.
+    `index` stays with the first key of its keyset: an index is looked up, not opened, so it cannot have two keys.
+    """
 
     wrap: aead.Aead
     index: Callable[[bytes, int], bytes]
     authenticate: Callable[[bytes, int], bytes]
+    is_authentic: Callable[[bytes, bytes], bool]
+    """Whether a code (second) was made for a message (first) with any key of the keyset."""
     fingerprints: dict[KeyPurpose, frozenset[str]]
     primary_fingerprints: dict[KeyPurpose, str]
 
@@ -76,10 +84,16 @@ def load_keysets(folder: Path, *, create: bool = False) -> Keys:
         create_keysets(folder)
     handles = {purpose: _load(folder / f"{purpose}.json") for purpose in KeyPurpose}
     texts = {purpose: (folder / f"{purpose}.json").read_text(encoding="utf-8") for purpose in KeyPurpose}
+    indexes, authenticators = (
+        handles[purpose].primitive(prf.PrfSet) for purpose in (KeyPurpose.INDEX, KeyPurpose.AUDIT)
+    )
     return Keys(
         wrap=handles[KeyPurpose.VAULT].primitive(aead.Aead),
-        index=handles[KeyPurpose.INDEX].primitive(prf.PrfSet).primary().compute,
-        authenticate=handles[KeyPurpose.AUDIT].primitive(prf.PrfSet).primary().compute,
+        index=indexes.all()[next(iter(_fingerprints(texts[KeyPurpose.INDEX])))].compute,
+        authenticate=authenticators.primary().compute,
+        is_authentic=lambda message, code: any(
+            hmac.compare_digest(each.compute(message, len(code)), code) for each in authenticators.all().values()
+        ),
         fingerprints={purpose: frozenset(_fingerprints(text).values()) for purpose, text in texts.items()},
         primary_fingerprints={purpose: _primary_fingerprint(text) for purpose, text in texts.items()},
     )
@@ -133,8 +147,8 @@ def _primary_fingerprint(text: str) -> str:
 
 def _write_private(path: Path, text: str) -> None:
     # Linked into place whole: of two processes starting at once, the first one's keys count for both.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
+    temporary = Path(name)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)

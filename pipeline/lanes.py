@@ -15,16 +15,17 @@ LANE_NAMES = ("validate", "score", "refer", "email")
 
 def build_lanes(context: Context) -> Mapping[str, Lane]:
     """Every lane of this version. Raises ValueError naming a mail setting that cannot work."""
+    deliver = DeliverStage(context, open_transport(context.settings))
     lanes = (
         Lane("validate", ValidateStage(context), batch_size=250, lease_seconds=60, maximum_attempts=5),
         Lane("score", ScoreStage(context), batch_size=250, lease_seconds=60, maximum_attempts=5),
         Lane("refer", ReferStage(context), batch_size=100, lease_seconds=60, maximum_attempts=5),
-        Lane(
-            "email",
-            DeliverStage(context, open_transport(context.settings)),
-            batch_size=200,
-            lease_seconds=180,
-            maximum_attempts=8,
-        ),
+        Lane("email", deliver, batch_size=200, lease_seconds=180, maximum_attempts=8),
     )
+    lease = context.settings.lease_seconds or lanes[-1].lease_seconds
+    if lease <= deliver.shortest_lease_seconds:
+        raise ValueError(
+            f"mail_timeout_seconds: the calls of one slice may take {deliver.shortest_lease_seconds:g} seconds, "
+            f"longer than the lease of {lease:g}: no email would ever be sent"
+        )
     return {lane.name: lane for lane in lanes}

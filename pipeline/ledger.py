@@ -81,6 +81,9 @@ def enqueue(connection: Connection, jobs: Iterable[NewJob]) -> set[str]:
 def claim(connection: Connection, lane: str, limit: int, lease_seconds: float) -> list[ClaimedJob]:
     """Take up to `limit` due jobs of a lane that is not paused, oldest first; attempts count from here.
 
+    At most one of them is isolated: whichever of the rows that a dead worker left behind killed it, the others must
+    not lose an attempt to its next turn.
+
     The choice is a materialised CTE: a plain subquery may be run again for each row and overrun the limit.
     """
     token = uuid7()
@@ -91,6 +94,9 @@ def claim(connection: Connection, lane: str, limit: int, lease_seconds: float) -
         ", due AS MATERIALIZED (SELECT job.id FROM job, v WHERE job.lane = v.lane "  # noqa: S608 - our own SQL fragments
         f"AND job.due_at <= {now} AND job.lease_until IS NULL AND NOT EXISTS (SELECT 1 FROM lane_pause "
         f"WHERE lane_pause.lane = v.lane AND (lane_pause.until IS NULL OR lane_pause.until > {now})) "
+        "AND (NOT job.isolated OR job.id = (SELECT min(left_behind.id) FROM job AS left_behind "
+        f"WHERE left_behind.lane = v.lane AND left_behind.isolated AND left_behind.due_at <= {now} "
+        "AND left_behind.lease_until IS NULL)) "
         f"ORDER BY job.due_at LIMIT {int(limit)} {skip.replace('UPDATE', 'UPDATE OF job')}) "
         f"UPDATE job SET attempts = attempts + 1, lease_until = {lease}, lease_token = v.token "
         "FROM due, v WHERE job.id = due.id "

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, select, update
 from uuid_utils.compat import uuid7
 
 from config.providers import ProviderDocument
+from config.screening import LANGUAGES
 from pipeline import bulk
 from pipeline.audit.actions import Action, Detail
 from pipeline.context import Context
@@ -100,12 +101,12 @@ class Offers:
         consent = context.screening.consent("consent_share")
         self._most_open, self._most_ever = consent.recipients_open, consent.recipients_total
 
-    def make(self, candidate: Candidate) -> int:
-        """Offer the candidate to the best matches with room; returns how many offers were made.
+    def make(self, candidate: Candidate) -> bool:
+        """Offer the candidate to the best matches with room; returns whether anyone has it now or may get it later.
 
         If only a lack of room kept the number down, the referral lane is asked to look again later.
         """
-        held, ever, made, waiting = candidate.held, len(candidate.seen), 0, False
+        held, ever, waiting = candidate.held, len(candidate.seen), False
         for match in candidate.matches:
             if held >= self._most_open or ever >= self._most_ever:
                 break
@@ -116,10 +117,11 @@ class Offers:
                 waiting = True
                 continue
             self._offer(candidate, match, document)
-            held, ever, made = held + 1, ever + 1, made + 1
-        if waiting and held < self._most_open and ever < self._most_ever:
+            held, ever = held + 1, ever + 1
+        waiting = waiting and held < self._most_open and ever < self._most_ever
+        if waiting:
             self._unit.enqueue(REFER_LANE, candidate.submission_id, candidate.submission_id, LOOK_AGAIN_SECONDS)
-        return made
+        return held > 0 or waiting
 
     def _offer(self, candidate: Candidate, match: Match, document: ProviderDocument) -> None:
         unit, referral_id = self._unit, uuid7()
@@ -149,11 +151,16 @@ class Offers:
             candidate.submission_id,
             EmailKind.REFERRAL,
             to_provider(match.provider_id),
-            document.languages[0],
+            _language_of(document),
             f"referral:{referral_id}",
             referral_id,
         )
         queue_email(self._context, unit, message, candidate.job)
+
+
+def _language_of(document: ProviderDocument) -> str:
+    """The first of the provider's languages that we write; a provider may speak none of them."""
+    return next((language for language in document.languages if language in LANGUAGES), LANGUAGES[0])
 
 
 def close(

@@ -17,10 +17,10 @@ def create_app(settings: Settings, broker_url: str) -> Celery:
 def register(app: Celery, worker: Worker) -> None:
     """Give the app its tasks, done by `worker`."""
 
-    @app.task(name=DRAIN_TASK)  # type: ignore[untyped-decorator]
+    @app.task(name=DRAIN_TASK, shared=False)  # type: ignore[untyped-decorator]
     def drain(lane: str) -> None:
         worker.drain(lane)
 
-    @app.task(name=SWEEP_TASK)  # type: ignore[untyped-decorator]
+    @app.task(name=SWEEP_TASK, shared=False)  # type: ignore[untyped-decorator]
     def sweep() -> None:
         worker.sweep()

@@ -2,12 +2,15 @@
 
 import os
 import socket
+import warnings
 
 from celery import signals
+from celery.exceptions import SecurityWarning
 
 from config.celeryconfig import SWEEP_QUEUE
 from config.settings import Settings
-from pipeline.context import open_context
+from pipeline.context import Context, open_context
+from pipeline.email.render import warm_up
 from pipeline.lanes import LANE_NAMES, build_lanes
 from tasks.app import create_app, register
 from tasks.wake import Waker
@@ -24,11 +27,14 @@ def run_worker(settings: Settings, broker_url: str, lanes: tuple[str, ...]) -> N
     if unknown:
         raise UnknownLane(f"no such lane: {', '.join(sorted(unknown))}; there are {', '.join(LANE_NAMES)}")
     context = open_context(settings)
+    _warm_up(context)
     app = create_app(settings, broker_url)
     worker = Worker(context, build_lanes(context), frozenset(lanes), Waker(app, broker_url))
     register(app, worker)
     signals.setup_logging.connect(lambda **_: None, weak=False)
     signals.worker_shutting_down.connect(lambda **_: worker.stop(), weak=False)
+    # It warns root of pickled messages; ours are JSON, and carry a lane's name.
+    warnings.simplefilter("ignore", SecurityWarning)
     worker.start()
     app.worker_main(
         [
@@ -44,6 +50,13 @@ def run_worker(settings: Settings, broker_url: str, lanes: tuple[str, ...]) -> N
             "--loglevel=WARNING",
         ]
     )
+
+
+def _warm_up(context: Context) -> None:
+    """What is compiled once a process is compiled now, and not while the first person waits for an answer."""
+    warm_up()
+    with context.database.read() as connection:
+        context.networks.current(connection)
 
 
 def run_beat(settings: Settings, broker_url: str) -> None:

@@ -9,6 +9,10 @@ revision = "0001"
 down_revision = None
 
 APPEND_ONLY = ("audit_event", "provider_version")
+KEYS = {
+    "audit_event": ("id = NEW.id", "submission_id IS NEW.submission_id AND seq = NEW.seq"),
+    "provider_version": ("id = NEW.id", "provider_id = NEW.provider_id AND version = NEW.version"),
+}
 
 
 def upgrade() -> None:
@@ -43,6 +47,12 @@ def _refuse_changes_on_sqlite() -> None:
                 f"CREATE TRIGGER {table}_refuses_{change.lower()} BEFORE {change} ON {table} "
                 f"BEGIN SELECT RAISE(ABORT, '{table} is append-only: {change} refused'); END"
             )
+        # REPLACE takes the row in its way out without a DELETE that a trigger would see.
+        known = " OR ".join(f"EXISTS (SELECT 1 FROM {table} WHERE {same})" for same in KEYS[table])  # noqa: S608 - our own tables
+        op.execute(
+            f"CREATE TRIGGER {table}_refuses_replace BEFORE INSERT ON {table} WHEN {known} "
+            f"BEGIN SELECT RAISE(ABORT, '{table} is append-only: REPLACE refused'); END"
+        )
 
 
 def _create_tables() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import structlog
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from pipeline import ledger
@@ -27,6 +28,15 @@ log = structlog.get_logger(__name__)
 
 DRAIN_SECONDS = 20.0
 TRANSIENT_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one claim came to. `may_be_more`: it was full, or left rows that are each claimed by themselves."""
+
+    jobs: int
+    fed_lanes: frozenset[str]
+    may_be_more: bool
 
 
 @dataclass(slots=True)
@@ -57,44 +67,54 @@ class Engine:
                     for waiting in queue:
                         self.wake(waiting)
                     return worked
-                claimed, fed = self.run_batch(lane)
-                worked += claimed
-                for other in sorted(fed):
+                batch = self.run_batch(lane)
+                worked += batch.jobs
+                for other in sorted(batch.fed_lanes):
                     if other in self.serves and other != lane.name:
                         if other not in queue:
                             queue.append(other)
                     else:
                         self.wake(other)
-                if claimed < lane.batch_size:
+                if not batch.may_be_more:
                     break
         return worked
 
-    def run_batch(self, lane: Lane) -> tuple[int, set[str]]:
-        """One claim and what comes of it: how many jobs it took, and which lanes were fed."""
+    def run_batch(self, lane: Lane) -> Batch:
+        """One claim and what comes of it."""
         lease = Lease.starting_now(self.lease_seconds or lane.lease_seconds)
         with self.database.write() as connection:
             jobs = ledger.claim(connection, lane.name, lane.batch_size, lease.seconds)
-            items = lane.stage.load(connection, jobs) if jobs else {}
+            items, unloaded = _load(lane, connection, jobs)
         if not jobs:
-            return 0, set()
-        if len(jobs) == lane.batch_size:
+            return Batch(0, frozenset(), may_be_more=False)
+        full = len(jobs) == lane.batch_size
+        if full:
             self.wake(lane.name)  # more than this worker can hold: call a second one before working
-        fed: set[str] = set()
         # A row that a dead worker left behind is worked on alone, after the others are safe.
-        portions = [[job for job in jobs if not job.isolated], *([job] for job in jobs if job.isolated)]
-        for portion in filter(None, portions):
-            fed |= self._run_portion(lane, portion, items, lease)
-        return len(jobs), fed
+        alone = [job for job in jobs if job.isolated]
+        fed = self._run_portion(lane, [job for job in jobs if not job.isolated], items, unloaded, lease)
+        for job in alone:
+            fed |= self._run_portion(lane, [job], items, unloaded, lease)
+        return Batch(len(jobs), frozenset(fed), may_be_more=full or bool(alone))
 
-    def _run_portion(self, lane: Lane, jobs: list[ClaimedJob], items: Mapping[int, object], lease: Lease) -> set[str]:
+    def _run_portion(
+        self,
+        lane: Lane,
+        jobs: list[ClaimedJob],
+        items: Mapping[int, object],
+        unloaded: Mapping[int, Failed],
+        lease: Lease,
+    ) -> set[str]:
         pending = {job.id: job for job in jobs}
         fed: set[str] = set()
-        nothing_left: list[Verdict] = [Done(job, None) for job in jobs if job.id not in items]
+        nothing_to_do: list[Verdict] = [unloaded.get(job.id) or Done(job, None) for job in jobs if job.id not in items]
         try:
-            if nothing_left:
-                fed |= self._finish(lane, nothing_left, recorded=False)
-            for empty in nothing_left:
-                del pending[empty.job.id]
+            if nothing_to_do:
+                fed |= self._finish(lane, nothing_to_do, recorded=False)
+            for verdict in nothing_to_do:
+                del pending[verdict.job.id]
+            if not pending:
+                return fed
             for verdicts in lane.stage.perform(list(pending.values()), items, lease):
                 fed |= self._finish(lane, verdicts)
                 for verdict in verdicts:
@@ -162,7 +182,13 @@ class Engine:
         done = [verdict.job for verdict in held if isinstance(verdict, Done)]
         unit.fed_lanes |= ledger.finish(unit.connection, done, generations)
         failed = [verdict for verdict in held if isinstance(verdict, Failed)]
-        given_up = [v for v in failed if v.permanent or (v.costs_attempt and v.job.attempts >= lane.maximum_attempts)]
+        given_up = [
+            v
+            for v in failed
+            # What was asked for again meanwhile gets its new chance.
+            if generations[v.job.id] == v.job.generation
+            and (v.permanent or (v.costs_attempt and v.job.attempts >= lane.maximum_attempts))
+        ]
         ledger.release(unit.connection, [self._retry(lane, verdict) for verdict in failed if verdict not in given_up])
         bury(lane, unit, [(verdict.job, verdict.code) for verdict in given_up])
 
@@ -178,6 +204,31 @@ class Engine:
             ledger.release(unit.connection, [ledger.Retry(job, 0, reason, costs_attempt=False) for job in held])
             ledger.pause(unit.connection, lane.name, reason, seconds)
             unit.record(None, Action.LANE_PAUSED, {Detail.LANE: lane.name, Detail.CODE: reason})
+
+
+def _load(
+    lane: Lane, connection: Connection, jobs: Sequence[ClaimedJob]
+) -> tuple[Mapping[int, object], Mapping[int, Failed]]:
+    """What the stage needs of each job, and the jobs of which it could not be had: they fail, not the batch."""
+    if not jobs:
+        return {}, {}
+    try:
+        return lane.stage.load(connection, jobs), {}
+    except DBAPIError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it was, it is one row's
+        log.error("loading failed, going row by row", lane=lane.name, **whereabouts(error))
+    items: dict[int, object] = {}
+    failed: dict[int, Failed] = {}
+    for job in jobs:
+        try:
+            items |= lane.stage.load(connection, [job])
+        except DBAPIError:
+            raise
+        except Exception as error:  # noqa: BLE001 - see above
+            log.error("job could not be loaded", job=job.id, lane=lane.name, **whereabouts(error))
+            failed[job.id] = Failed(job, f"loading:{type(error).__name__}")
+    return items, failed
 
 
 def bury(lane: Lane, unit: UnitOfWork, jobs: Sequence[tuple[ClaimedJob, str]]) -> None:

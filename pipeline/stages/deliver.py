@@ -67,7 +67,9 @@ class DeliverStage(Stage):
         self._sender = Sender.from_settings(context.settings)
         # One call at a time is enough where no call leaves this machine.
         self._pool = None if transport.idempotent or transport.name == "null" else ThreadPoolExecutor(concurrency)
-        self._call_rounds = 1 if self._pool is None else -(-SLICE // concurrency)
+        call_rounds = 1 if self._pool is None else -(-SLICE // concurrency)
+        self.shortest_lease_seconds = context.settings.mail_timeout_seconds * call_rounds + MARGIN_SECONDS
+        """What must be left of a lease to begin a slice: with less, a call could outlive it."""
 
     def load(self, connection: Connection, jobs: Sequence[ClaimedJob]) -> Mapping[int, Letter]:
         letters = self._addressing.read(connection, [job.target_id for job in jobs])
@@ -85,10 +87,7 @@ class DeliverStage(Stage):
     def perform(self, jobs: Sequence[ClaimedJob], items: Mapping[int, Letter], lease: Lease) -> Iterator[list[Verdict]]:
         for start in range(0, len(jobs), SLICE):
             portion = jobs[start : start + SLICE]
-            if (
-                lease.remaining_seconds
-                < self._context.settings.mail_timeout_seconds * self._call_rounds + MARGIN_SECONDS
-            ):
+            if lease.remaining_seconds < self.shortest_lease_seconds:
                 yield [Failed(job, "lease too short", delay_seconds=0, costs_attempt=False) for job in portion]
                 continue
             verdicts: list[Verdict] = []

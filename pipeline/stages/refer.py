@@ -45,8 +45,7 @@ class ReferStage(Stage):
         offers = Offers(self._context, unit, in_force, room)
         for job in jobs:
             candidate = _candidate(unit, job, matches.get(job.target_id, []), referrals.get(job.target_id, []), room)
-            made = offers.make(candidate)
-            if not made and not candidate.held:
+            if not offers.make(candidate):
                 unit.record(candidate.submission_id, Action.REFERRAL_EXHAUSTED, job=candidate.job)
         room.save()
 

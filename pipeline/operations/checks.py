@@ -1,0 +1,130 @@
+"""`doctor`'s checks: everything a process needs, one after another, each with what to do about it.
+
+A failure means that a process would not start or could not work; a warning, that something will be missed.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
+
+from config.conditions import load_conditions
+from config.providers import load_providers
+from config.screening import load_screening
+from config.settings import MailTransport, Settings
+from config.sources import load_sources
+from config.yaml_file import ConfigurationMistake
+from pipeline.db import Database
+from pipeline.keys import KeyProblem, load_keysets
+from pipeline.models import ProviderVersion
+from pipeline.operations.opening import open_database, open_keys
+from pipeline.schema import SchemaProblem
+from pipeline.transports import open_transport
+
+
+class Outcome(StrEnum):
+    """`warning` does not fail the whole."""
+
+    GOOD = "good"
+    WARNING = "warning"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line: what was looked at, how it is, and what to do if it is not good."""
+
+    name: str
+    outcome: Outcome
+    told: str
+
+
+def run_checks(
+    settings: Settings, broker_answers: Callable[[str], bool], secrets_folder: Path | None = None
+) -> Iterator[Check]:
+    """All checks. `broker_answers` asks a broker by its URL. `secrets_folder` is where a machine of one's own keeps
+    sources' secrets that are not in the environment.
+    """
+    yield from _files(settings, secrets_folder)
+    yield _keys(settings)
+    yield from _database(settings)
+    yield _broker(settings, broker_answers)
+    yield _mail(settings)
+
+
+def _files(settings: Settings, secrets_folder: Path | None) -> Iterator[Check]:
+    try:
+        screening = load_screening(settings.screening_file)
+        yield Check("questions", Outcome.GOOD, f"{len(screening.questions)} in {settings.screening_file}")
+        conditions = load_conditions(settings.conditions_file)
+        yield Check("conditions", Outcome.GOOD, f"{len(conditions.by_id)} in {settings.conditions_file}")
+        providers = load_providers(settings.providers_file, screening, conditions).providers
+        yield Check("providers", Outcome.GOOD, f"{len(providers)} in {settings.providers_file}")
+        sources = load_sources(settings.sources_file, os.environ, screening)
+    except ConfigurationMistake as mistake:
+        yield Check("files", Outcome.FAILED, str(mistake))
+        return
+    yield Check("sources", Outcome.GOOD, f"{len(sources.by_id)} in {settings.sources_file}")
+    made = {path.name for path in secrets_folder.glob("*")} if secrets_folder else set()
+    for name in sorted(set(sources.missing_secrets) - made):
+        told = f"{name} is not set here: a web process without it refuses what is sent with it"
+        yield Check("secret", Outcome.WARNING, told)
+
+
+def _keys(settings: Settings) -> Check:
+    try:
+        load_keysets(settings.effective_keys_dir)
+    except KeyProblem as problem:
+        if settings.embedded_database and not settings.effective_keys_dir.exists():
+            return Check("keys", Outcome.WARNING, "not there yet: the first `careroute up` or `migrate` makes them")
+        return Check("keys", Outcome.FAILED, str(problem))
+    return Check("keys", Outcome.GOOD, f"in {settings.effective_keys_dir}")
+
+
+def _database(settings: Settings) -> Iterator[Check]:
+    try:
+        with open_database(settings) as database:
+            yield Check("database", Outcome.GOOD, "answers, and has this version's schema")
+            open_keys(settings, database)
+            yield Check("database keys", Outcome.GOOD, "written with these keysets")
+            if not _has_providers(database):
+                yield Check("network", Outcome.WARNING, "no provider is published: run `careroute migrate`")
+    except (SchemaProblem, KeyProblem) as problem:
+        yield Check("database", Outcome.FAILED, str(problem))
+    except DBAPIError as error:
+        told = f"does not answer ({type(error.orig).__name__}): check CAREROUTE_DATABASE_URL, and that it is up"
+        yield Check("database", Outcome.FAILED, told)
+
+
+def _broker(settings: Settings, broker_answers: Callable[[str], bool]) -> Check:
+    if not settings.broker_url:
+        return Check("broker", Outcome.WARNING, "CAREROUTE_BROKER_URL is not set: only `up` and `demo` bring their own")
+    if broker_answers(settings.broker_url):
+        return Check("broker", Outcome.GOOD, "answers")
+    # Work goes on without it, since workers also look by themselves; restarting them would not bring it back.
+    told = f"does not answer: work is found every {settings.poll_seconds:g} s instead of at once"
+    return Check("broker", Outcome.WARNING, told)
+
+
+def _mail(settings: Settings) -> Check:
+    transport = settings.mail_transport
+    if transport is MailTransport.SENDGRID and not settings.sendgrid_api_key.get_secret_value():
+        # The clock's container has none, and needs none.
+        told = "CAREROUTE_SENDGRID_API_KEY is not set here: a worker of lane email needs it"
+        return Check("mail", Outcome.WARNING, told)
+    try:
+        open_transport(settings).close()
+    except (ValueError, OSError) as error:
+        return Check("mail", Outcome.FAILED, f"{transport}: {error}")
+    if transport is MailTransport.NULL:
+        return Check("mail", Outcome.WARNING, "null accepts and forgets every email: for measuring only")
+    return Check("mail", Outcome.GOOD, f"by {transport}, from {settings.mail_from}")
+
+
+def _has_providers(database: Database) -> bool:
+    with database.read() as connection:
+        return connection.execute(select(ProviderVersion.id).limit(1)).first() is not None

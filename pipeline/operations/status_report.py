@@ -1,0 +1,129 @@
+"""How every queue stands: quick even with millions of submissions, since only small tables and indexes are read."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sqlalchemy import ColumnElement, Connection, case, func, literal_column, select
+
+from pipeline.db import UtcDateTime, clock
+from pipeline.engine.sweep import SWEEP
+from pipeline.lanes import LANE_NAMES
+from pipeline.models import DeadJob, Heartbeat, Job, LanePause, Quarantine, Review, SourceTally
+
+ACCEPTED, REPEATED, REFUSED = "accepted", "repeated", "refused:"
+"""How `source_tally.outcome` is worded; after `REFUSED` comes the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Why a lane rests, since when, and until when; without an end: until somebody resumes it."""
+
+    reason: str
+    since: dt.datetime
+    until: dt.datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LaneReport:
+    """One lane. `oldest_seconds`: how long the job that has been due longest, in flight or not, has been due."""
+
+    due: int = 0
+    in_flight: int = 0
+    delayed: int = 0
+    dead: int = 0
+    oldest_seconds: float | None = None
+    paused: Pause | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceReport:
+    """What one source has sent. `refused` counts by reason."""
+
+    last_seen: dt.datetime
+    accepted: int = 0
+    repeated: int = 0
+    refused: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReport:
+    """All of it, at one time of the database's clock. `sweep_age_seconds` is None before the first sweep."""
+
+    at: dt.datetime
+    lanes: Mapping[str, LaneReport]
+    sources: Mapping[str, SourceReport]
+    sweep_age_seconds: float | None
+    quarantined: int
+    in_review: int
+
+
+def read_status(connection: Connection) -> StatusReport:
+    """The report. Lanes of a newer version are shown too, after our own."""
+    now: dt.datetime = connection.execute(select(_clock(connection))).scalar_one()
+    swept = connection.execute(select(Heartbeat.at).where(Heartbeat.name == SWEEP)).scalar()
+    return StatusReport(
+        at=now,
+        lanes=_lanes(connection, now),
+        sources=_sources(connection),
+        sweep_age_seconds=_seconds(swept, now),
+        quarantined=_count(connection, Quarantine.submission_id),
+        in_review=_count(connection, Review.submission_id),
+    )
+
+
+def _lanes(connection: Connection, now: dt.datetime) -> dict[str, LaneReport]:
+    due, held = Job.due_at <= _clock(connection), Job.lease_until.is_not(None)
+    jobs = select(
+        Job.lane,
+        func.count(case((due & ~held, 1))),
+        func.count(case((held, 1))),
+        func.count(case((~due & ~held, 1))),
+        func.min(case((due | held, Job.due_at))),
+    ).group_by(Job.lane)
+    by_lane = {lane: counts for lane, *counts in connection.execute(jobs)}
+    dead = dict(connection.execute(select(DeadJob.lane, func.count()).group_by(DeadJob.lane)).tuples().all())
+    pauses = {
+        row.lane: Pause(row.reason, row.since, row.until) for row in connection.execute(select(LanePause.table()))
+    }
+    others = sorted((by_lane.keys() | dead.keys() | pauses.keys()) - set(LANE_NAMES))
+    reports = {}
+    for lane in (*LANE_NAMES, *others):
+        due_now, in_flight, delayed, oldest = by_lane.get(lane, (0, 0, 0, None))
+        age = _seconds(oldest, now)
+        reports[lane] = LaneReport(due_now, in_flight, delayed, dead.get(lane, 0), age, pauses.get(lane))
+    return reports
+
+
+def _sources(connection: Connection) -> dict[str, SourceReport]:
+    tallies: dict[str, dict[str, int]] = {}
+    seen: dict[str, dt.datetime] = {}
+    columns = select(SourceTally.source, SourceTally.outcome, SourceTally.count, SourceTally.last_at)
+    for source, outcome, count, last_at in connection.execute(columns.order_by(SourceTally.source)).tuples():
+        tallies.setdefault(source, {})[outcome] = count
+        seen[source] = max(last_at, seen.get(source, last_at))
+    return {
+        source: SourceReport(
+            last_seen=seen[source],
+            accepted=outcomes.get(ACCEPTED, 0),
+            repeated=outcomes.get(REPEATED, 0),
+            refused={
+                outcome.removeprefix(REFUSED): count
+                for outcome, count in outcomes.items()
+                if outcome.startswith(REFUSED)
+            },
+        )
+        for source, outcomes in tallies.items()
+    }
+
+
+def _clock(connection: Connection) -> ColumnElement[dt.datetime]:
+    return literal_column(clock(connection), UtcDateTime())
+
+
+def _count(connection: Connection, key: object) -> int:
+    return connection.execute(select(func.count(key))).scalar_one()  # type: ignore[arg-type]
+
+
+def _seconds(earlier: dt.datetime | None, now: dt.datetime) -> float | None:
+    return None if earlier is None else max(0.0, round((now - earlier).total_seconds(), 3))
