@@ -61,7 +61,7 @@ def count_costs(kind: type[Side], laboratory: Laboratory, load: Load) -> Costs:
         Cost(
             alone.statements - accepting.statements,
             alone.commits - accepting.commits,
-            alone.messages,
+            alone.messages - accepting.messages,
         ),
     )
 

@@ -76,7 +76,7 @@ def _forget_work(connection: Connection, submission_id: uuid.UUID) -> None:
 
     Without the last one, the person's own request later would be joined to this one, which nobody works on.
     """
-    for waiting in (Review, Quarantine):
+    for waiting in (Review, Quarantine, RecentRequest):
         connection.execute(delete(waiting).where(waiting.submission_id == submission_id))
     unsettled = select(Email.id).where(Email.submission_id == submission_id, Email.status == EmailStatus.QUEUED.value)
     # Jobs that a worker holds or is just claiming are skipped: it locks jobs first and submissions second.

@@ -16,7 +16,7 @@ from pipeline.intake.payload import PayloadMistake, read_object
 from pipeline.intake.webflow import SignatureRefused, SignatureRule, read_form, verify_signature
 from pipeline.models import Submission
 from pipeline.validation import STRUCTURAL, validate
-from web.outage import answering
+from web.outage import unless_unavailable
 from web.services import Accepted, Conflict, FieldError, Refusal, Refused, SubmissionStatus
 from web.tally import ACCEPTED, REPEATED, Tally, refused
 
@@ -97,7 +97,7 @@ class DatabaseIntake:
         source = self._context.sources.with_key(bearer_key)
         if source is None:
             return None
-        return answering(lambda: self._read_status(source.id, submission_id))
+        return unless_unavailable(lambda: self._read_status(source.id, submission_id))
 
     def _read_status(self, source_id: str, submission_id: UUID) -> SubmissionStatus | None:
         statement = select(Submission.table()).where(Submission.id == submission_id, Submission.source == source_id)
@@ -108,7 +108,7 @@ class DatabaseIntake:
         return SubmissionStatus(row.id, row.reference, row.status, row.received_at, row.status_changed_at)
 
     def _keep(self, arrival: Arrival) -> Accepted | Conflict:
-        match answering(lambda: accept(self._context, arrival, self._wake)):
+        match unless_unavailable(lambda: accept(self._context, arrival, self._wake)):
             case KeyReused(reference):
                 self._tally.count(arrival.source, refused(_KEY_REUSED))
                 return Conflict(reference)

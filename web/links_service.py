@@ -11,7 +11,7 @@ from pipeline.secure_pages.provider import ReferralView
 from pipeline.secure_pages.session import SESSION
 from pipeline.secure_pages.wording import Line
 from pipeline.status import SubmissionStatus
-from web.outage import answering as unless_unavailable
+from web.outage import unless_unavailable
 from web.services import (
     Closed,
     CodeSent,

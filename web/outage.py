@@ -16,7 +16,7 @@ _TRIES = 3
 _UNDONE = frozenset({"40001", "40P01"})
 
 
-def answering(act: Callable[[], T]) -> T:
+def unless_unavailable(act: Callable[[], T]) -> T:
     """The answer of `act`, which is one transaction; run again if the database undid it in favour of another.
 
     Raises:

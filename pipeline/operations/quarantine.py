@@ -49,7 +49,7 @@ def list_quarantined(
     if source is not None:
         wanted = wanted.where(Quarantine.source == source)
     rows = connection.execute(wanted.order_by(Quarantine.quarantined_at, Quarantine.submission_id).limit(limit))
-    return [Quarantined(*row) for row in rows.tuples()]
+    return [Quarantined(*row) for row in rows]
 
 
 def remap(database: Database, keys: Keys, actor: Actor, ids: Sequence[uuid.UUID]) -> tuple[uuid.UUID, ...]:

@@ -82,7 +82,7 @@ def _lanes(connection: Connection, now: dt.datetime) -> dict[str, LaneReport]:
         func.min(case((due | held, Job.due_at))),
     ).group_by(Job.lane)
     by_lane = {lane: counts for lane, *counts in connection.execute(jobs)}
-    dead = dict(connection.execute(select(DeadJob.lane, func.count()).group_by(DeadJob.lane)).tuples().all())
+    dead = dict(connection.execute(select(DeadJob.lane, func.count()).group_by(DeadJob.lane)).all())
     pauses = {
         row.lane: Pause(row.reason, row.since, row.until) for row in connection.execute(select(LanePause.table()))
     }
@@ -99,7 +99,7 @@ def _sources(connection: Connection) -> dict[str, SourceReport]:
     tallies: dict[str, dict[str, int]] = {}
     seen: dict[str, dt.datetime] = {}
     columns = select(SourceTally.source, SourceTally.outcome, SourceTally.count, SourceTally.last_at)
-    for source, outcome, count, last_at in connection.execute(columns.order_by(SourceTally.source)).tuples():
+    for source, outcome, count, last_at in connection.execute(columns.order_by(SourceTally.source)):
         tallies.setdefault(source, {})[outcome] = count
         seen[source] = max(last_at, seen.get(source, last_at))
     return {

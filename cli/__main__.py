@@ -1,0 +1,5 @@
+"""`python -m cli` is `careroute`."""
+
+from cli import main
+
+main()

@@ -1,0 +1,78 @@
+"""From an error to what the terminal shows: what is wrong and what to do, without a traceback."""
+
+from typing import Any, Never
+
+import typer
+from pydantic import ValidationError
+from sqlalchemy.exc import DBAPIError
+from typer.core import TyperGroup
+
+from cli.console import complain
+from config.settings import PREFIX, Settings
+from config.yaml_file import ConfigurationMistake
+from embedded.stack import StackFailed
+from embedded.supervisor import SupervisorFailed
+from embedded.valkey import BrokerFailed
+from pipeline.db import is_transient
+from pipeline.keys import KeyProblem
+from pipeline.schema import SchemaProblem
+
+FINDING = 1
+WRONG_USE = 2
+
+
+class CannotRun(Exception):
+    """The command cannot do its work; the message says why and what to do."""
+
+
+_EXPECTED = (
+    BrokerFailed,
+    CannotRun,
+    ConfigurationMistake,
+    KeyProblem,
+    SchemaProblem,
+    StackFailed,
+    SupervisorFailed,
+)
+
+
+class PlainFailures(TyperGroup):
+    """The root command: shows expected errors as plain text and ends with the code that goes with them."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except _EXPECTED as error:
+            fail(str(error))
+        except DBAPIError as error:
+            if not is_transient(error):
+                raise
+            # Drivers quote statements and values; the type is enough here, and the server's own log has the rest.
+            fail(f"the database does not answer ({_reason(error)}): check CAREROUTE_DATABASE_URL, and that it is up")
+
+
+def fail(message: str, code: int = FINDING) -> Never:
+    """Say what is wrong on stderr and end."""
+    complain(message)
+    raise typer.Exit(code)
+
+
+def read_settings() -> Settings:
+    """The settings of this process. Raises `CannotRun` naming each variable that is wrong, without its value."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [f"{PREFIX}{_variable(detail['loc'])}: {detail['msg']}" for detail in error.errors(include_input=False)]
+        raise CannotRun("\n".join(lines)) from None
+    except OSError as error:
+        raise CannotRun(f"{error.filename}, which a {PREFIX}…_FILE names, cannot be read: {error.strerror}") from None
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    return str(location[0]).upper() if location else "…"
+
+
+def _reason(error: DBAPIError) -> str:
+    state = getattr(error.orig, "sqlstate", None)
+    return f"{type(error.orig).__name__}, {state}" if state else type(error.orig).__name__

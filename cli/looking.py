@@ -1,0 +1,191 @@
+"""Looking at a running system: `status` and `show`."""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from cli.console import JsonOption, out, print_json
+from cli.failures import FINDING, fail, read_settings
+from pipeline.operations.opening import open_database
+from pipeline.operations.status_report import LaneReport, SourceReport, StatusReport, read_status
+from pipeline.operations.timeline import Step, Timeline, find_submission, read_timeline
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+
+
+def status(*, as_json: JsonOption = False) -> None:
+    """Every queue, every source, and what waits for people."""
+    settings = read_settings()
+    with open_database(settings) as database, database.read() as connection:
+        report = read_status(connection)
+    if as_json:
+        print_json(_status_document(report))
+        return
+    out.print(_lanes(report), soft_wrap=False)
+    out.print(_sources(report), soft_wrap=False)
+    out.print(f"  last sweep     {_ago(report.sweep_age_seconds)}")
+    out.print(f"  in quarantine  {report.quarantined}")
+    out.print(f"  in review      {report.in_review}")
+
+
+def show(
+    submission: Annotated[str, typer.Argument(metavar="ID", help="An id, or a reference such as CR-7K4M-2QXD.")],
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """A submission's journey as it is on record: when, who, what. Never an answer."""
+    settings = read_settings()
+    with open_database(settings) as database, database.read() as connection:
+        submission_id = find_submission(connection, submission)
+        if submission_id is None:
+            fail(f"there is no submission {submission}", FINDING)
+        timeline = read_timeline(connection, submission_id)
+    if as_json:
+        print_json(_timeline_document(timeline))
+        return
+    out.print(f"\n  [bold]{timeline.reference}[/bold]  {timeline.status.replace('_', ' ')}")
+    out.print(f"  [dim]{timeline.submission_id}, from source {timeline.source}[/dim]")
+    if timeline.revision_of is not None:
+        out.print(f"  [dim]a revision of {timeline.revision_of}[/dim]")
+    out.print(_steps(timeline), soft_wrap=False)
+
+
+def _lanes(report: StatusReport) -> Table:
+    table = Table("lane", "due", "in flight", "delayed", "dead", "oldest", "paused", box=box.SIMPLE_HEAD)
+    for column in table.columns[1:6]:
+        column.justify = "right"
+    for name, lane in report.lanes.items():
+        table.add_row(
+            name,
+            str(lane.due),
+            str(lane.in_flight),
+            str(lane.delayed),
+            Text(str(lane.dead), "bold red" if lane.dead else ""),
+            "" if lane.oldest_seconds is None else _duration(lane.oldest_seconds),
+            _paused(lane),
+        )
+    return table
+
+
+def _paused(lane: LaneReport) -> Text:
+    if lane.paused is None:
+        return Text("")
+    until = f"until {_local(lane.paused.until)}" if lane.paused.until else "until somebody resumes it"
+    return Text(f"{until}: {lane.paused.reason}", "yellow")
+
+
+def _sources(report: StatusReport) -> Table:
+    table = Table("source", "last seen", "accepted", "repeated", "refused", box=box.SIMPLE_HEAD)
+    for column in table.columns[2:4]:
+        column.justify = "right"
+    for name, source in report.sources.items():
+        refused = ", ".join(f"{reason} {count}" for reason, count in sorted(source.refused.items()))
+        age = _ago((report.at - source.last_seen).total_seconds())
+        table.add_row(name, age, str(source.accepted), str(source.repeated), refused)
+    if not report.sources:
+        table.add_row("none yet")
+    return table
+
+
+def _steps(timeline: Timeline) -> Table:
+    table = Table("#", "time", "who", "what", "details", box=box.SIMPLE_HEAD)
+    table.columns[0].justify = "right"
+    for column in table.columns[:4]:
+        column.no_wrap = True
+    for step in timeline.steps:
+        table.add_row(str(step.seq), _local(step.at, "%Y-%m-%d %H:%M:%S.%f")[:-3], step.actor, step.action, _told(step))
+    return table
+
+
+def _told(step: Step) -> Text:
+    facts = [f"{key}={value}" for key, value in step.details.items() if value is not None]
+    if step.reason:
+        facts.insert(0, step.reason)
+    if step.attempt is not None and step.attempt > 1:
+        facts.append(f"attempt={step.attempt}")
+    if step.sealed:
+        facts.append("(health details, sealed)")
+    return Text(" ".join(facts), "dim")
+
+
+def _status_document(report: StatusReport) -> Mapping[str, Any]:
+    return {
+        "at": report.at.isoformat(),
+        "lanes": {name: _lane_document(lane) for name, lane in report.lanes.items()},
+        "sources": {name: _source_document(source) for name, source in report.sources.items()},
+        "sweep_age_seconds": report.sweep_age_seconds,
+        "quarantined": report.quarantined,
+        "in_review": report.in_review,
+    }
+
+
+def _lane_document(lane: LaneReport) -> Mapping[str, Any]:
+    paused = lane.paused and {
+        "reason": lane.paused.reason,
+        "since": lane.paused.since.isoformat(),
+        "until": lane.paused.until.isoformat() if lane.paused.until else None,
+    }
+    return {
+        "due": lane.due,
+        "in_flight": lane.in_flight,
+        "delayed": lane.delayed,
+        "paused": paused,
+        "dead": lane.dead,
+        "oldest_seconds": lane.oldest_seconds,
+    }
+
+
+def _source_document(source: SourceReport) -> Mapping[str, Any]:
+    return {
+        "last_seen": source.last_seen.isoformat(),
+        "accepted": source.accepted,
+        "repeated": source.repeated,
+        "refused": dict(source.refused),
+    }
+
+
+def _timeline_document(timeline: Timeline) -> Mapping[str, Any]:
+    return {
+        "id": str(timeline.submission_id),
+        "reference": timeline.reference,
+        "source": timeline.source,
+        "status": timeline.status,
+        "received_at": timeline.received_at.isoformat(),
+        "revision_of": str(timeline.revision_of) if timeline.revision_of else None,
+        "timeline": [
+            {
+                "seq": step.seq,
+                "at": step.at.isoformat(),
+                "actor": step.actor,
+                "action": step.action,
+                "reason": step.reason,
+                "attempt": step.attempt,
+                "details": dict(step.details),
+                "sealed": step.sealed,
+            }
+            for step in timeline.steps
+        ],
+    }
+
+
+def _local(at: dt.datetime, form: str = "%Y-%m-%d %H:%M:%S") -> str:
+    return at.astimezone().strftime(form)
+
+
+def _ago(seconds: float | None) -> str:
+    return "never" if seconds is None else f"{_duration(seconds)} ago"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < _MINUTE:
+        return f"{seconds:.0f} s"
+    if seconds < _HOUR:
+        return f"{seconds / _MINUTE:.0f} min"
+    if seconds < 2 * _DAY:
+        return f"{seconds / _HOUR:.1f} h"
+    return f"{seconds / _DAY:.0f} days"
