@@ -171,6 +171,7 @@ def close(
     room: Room,
     *,
     job: ClaimedJob | None = None,
+    reason: str | None = None,
     health: tuple[bytes, bytes] | None = None,
 ) -> None:
     """End offers, give the providers their room back, and record it.
@@ -188,6 +189,7 @@ def close(
             action,
             {Detail.REFERRAL: str(referral.id), Detail.PROVIDER: referral.provider_id, Detail.STATUS: after.value},
             job=job,
+            reason=reason,
             health=health,
         )
     unit.connection.execute(

@@ -29,6 +29,7 @@ def create_app(services: Services) -> FastAPI:
         description="Takes in screening submissions for a provider network.",
         docs_url=None,  # the bundled viewer loads scripts from elsewhere
         redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # spans would hold paths, and paths hold links
         middleware=[  # from the outside in
             Middleware(RequestIdMiddleware),
             Middleware(SecurityHeadersMiddleware, https=settings.effective_public_url.startswith("https://")),

@@ -41,15 +41,7 @@ class DatabaseIntake:
         self._wake = wake
         self._tally = tally
 
-    def accept_form(
-        self,
-        answers: Mapping[str, object],  # noqa: ARG002 - the body holds them; it is what is kept
-        raw_body: bytes,
-        *,
-        language: str,  # noqa: ARG002 - as above
-        idempotency_key: str,
-        request_id: str,
-    ) -> Accepted | Conflict:
+    def accept_form(self, raw_body: bytes, *, idempotency_key: str, request_id: str) -> Accepted | Conflict:
         return self._keep(Arrival(HOSTED_SOURCE, raw_body, idempotency_key=idempotency_key, request_id=request_id))
 
     def accept_json(

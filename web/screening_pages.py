@@ -88,9 +88,7 @@ class _HostedForm:
         version = self.services.screening.version
         body = {"answers": posted.answers, "form_language": posted.language, "screening_version": version}
         return self.services.intake.accept_form(
-            posted.answers,
             json.dumps(body, ensure_ascii=False, sort_keys=True).encode(),
-            language=posted.language,
             idempotency_key=posted.token,
             request_id=request_id,
         )

@@ -84,9 +84,7 @@ class Refused:
 class Intake(Protocol):
     """Takes submissions in. Each call is one durable transaction before it answers."""
 
-    def accept_form(
-        self, answers: Mapping[str, object], raw_body: bytes, *, language: str, idempotency_key: str, request_id: str
-    ) -> Accepted | Conflict:
+    def accept_form(self, raw_body: bytes, *, idempotency_key: str, request_id: str) -> Accepted | Conflict:
         """Store a submission of the hosted form whose answers have passed validation."""
 
     def accept_json(

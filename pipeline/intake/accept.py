@@ -41,6 +41,7 @@ class Kept:
     submission_id: uuid.UUID
     reference: str
     status: SubmissionStatus
+    """As it was when it was kept: a repeat is answered as the first was."""
     repeated: bool
 
 
@@ -57,7 +58,7 @@ class _Earlier:
     same_body: bool
     submission_id: uuid.UUID
     reference: str
-    status: SubmissionStatus
+    first_status: SubmissionStatus
 
 
 def accept(context: Context, arrival: Arrival, wake: Callable[[str], None]) -> Kept | KeyReused:
@@ -83,7 +84,7 @@ def _accept_once(context: Context, arrival: Arrival, wake: Callable[[str], None]
     revision_of = None
     for known in earlier:
         if known.same_body:
-            return Kept(known.submission_id, known.reference, known.status, repeated=True)
+            return Kept(known.submission_id, known.reference, known.first_status, repeated=True)
         if known.kind == "idempotency_key":
             return KeyReused(known.reference)
         revision_of = known.submission_id
@@ -91,7 +92,7 @@ def _accept_once(context: Context, arrival: Arrival, wake: Callable[[str], None]
         # The revision's own name, so that its repeats are recognised too.
         keys = {"revision": context.vault.blind_index("revision", f"{arrival.vendor_id}\0".encode() + body_index)}
         for known in _earlier(context, arrival.source, keys, body_index):
-            return Kept(known.submission_id, known.reference, known.status, repeated=True)
+            return Kept(known.submission_id, known.reference, known.first_status, repeated=True)
     with begin(context.database, context.keys, actions.source(arrival.source), arrival.request_id) as unit:
         kept = _keep(context, unit, arrival, keys, body_index, revision_of)
     for lane in unit.fed_lanes:
@@ -165,13 +166,19 @@ def _earlier(context: Context, source: str, keys: dict[str, bytes], body_index: 
     if not keys:
         return []
     statement = (
-        select(IntakeKey.kind, IntakeKey.body_index, Submission.id, Submission.reference, Submission.status)
+        select(IntakeKey.kind, IntakeKey.body_index, Submission.id, Submission.reference, Submission.revision_of)
         .join(Submission, Submission.id == IntakeKey.submission_id)
         .where(IntakeKey.source == source, IntakeKey.kind.in_(keys), IntakeKey.key_index.in_(list(keys.values())))
         .order_by(IntakeKey.kind)
     )
     with context.database.read() as connection:
         return [
-            _Earlier(row.kind, bytes(row.body_index) == body_index, row.id, row.reference, SubmissionStatus(row.status))
+            _Earlier(
+                row.kind,
+                bytes(row.body_index) == body_index,
+                row.id,
+                row.reference,
+                SubmissionStatus.RECEIVED if row.revision_of is None else SubmissionStatus.QUARANTINED,
+            )
             for row in connection.execute(statement)
         ]

@@ -21,7 +21,7 @@ TOLERANCE = timedelta(minutes=5)
 class SignatureRule(StrEnum):
     """Why a request is not taken as Webflow's."""
 
-    NO_LIVE_SECRET = "no_live_secret"
+    NO_LIVE_SECRET = "no_live_secret"  # noqa: S105 - a rule's name
     NO_SIGNATURE = "no_signature"
     NO_TIMESTAMP = "no_timestamp"
     STALE_TIMESTAMP = "stale_timestamp"

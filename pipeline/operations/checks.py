@@ -19,6 +19,7 @@ from config.settings import MailTransport, Settings
 from config.sources import load_sources
 from config.yaml_file import ConfigurationMistake
 from pipeline.db import Database
+from pipeline.email.message import Sender
 from pipeline.keys import KeyProblem, load_keysets
 from pipeline.models import ProviderVersion
 from pipeline.operations.opening import open_database, open_keys
@@ -117,6 +118,7 @@ def _mail(settings: Settings) -> Check:
         told = "CAREROUTE_SENDGRID_API_KEY is not set here: a worker of lane email needs it"
         return Check("mail", Outcome.WARNING, told)
     try:
+        Sender.from_settings(settings)
         open_transport(settings).close()
     except (ValueError, OSError) as error:
         return Check("mail", Outcome.FAILED, f"{transport}: {error}")

@@ -24,7 +24,7 @@ class Verdict(IntEnum):
         return cls(("n", "u", "m").index(letter))
 
 
-def decided(fits: bool) -> Verdict:
+def decided(fits: bool) -> Verdict:  # noqa: FBT001 - the one value it turns
     return Verdict.MET if fits else Verdict.NOT_MET
 
 

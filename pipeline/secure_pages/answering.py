@@ -143,7 +143,15 @@ def _close(context: Context, unit: UnitOfWork, link: Link, sealed: Sealed, answe
         close(unit, [referral], ReferralStatus.ACCEPTED, Action.REFERRAL_ACCEPTED, room)
     else:
         health = _seal_reason(context, unit, referral, sealed, answer)
-        close(unit, [referral], ReferralStatus.DECLINED, Action.REFERRAL_DECLINED, room, health=health)
+        close(
+            unit,
+            [referral],
+            ReferralStatus.DECLINED,
+            Action.REFERRAL_DECLINED,
+            room,
+            reason=answer.reason,
+            health=health,
+        )
         unit.enqueue(REFER_LANE, referral.submission_id, referral.submission_id)
     room.save()
 

@@ -1,0 +1,86 @@
+import datetime as dt
+
+from sqlalchemy import insert, update
+
+from pipeline import ledger
+from pipeline.context import Context
+from pipeline.db import utc_now
+from pipeline.models import Job, SourceTally
+from pipeline.operations.status_report import LaneReport, StatusReport, read_status
+from tests.pipeline.operations.work import dead_email, unreadable
+from tests.support.submissions import person, submit
+from tests.support.work import drain, run_sweep
+
+NOTHING = LaneReport()
+
+
+def report(context: Context) -> StatusReport:
+    with context.database.read() as connection:
+        return read_status(connection)
+
+
+def test_an_installation_in_which_nothing_happened(context: Context) -> None:
+    found = report(context)
+    assert found.lanes == dict.fromkeys(("validate", "score", "refer", "email"), NOTHING)
+    assert (found.sources, found.sweep_age_seconds, found.quarantined, found.in_review) == ({}, None, 0, 0)
+
+
+def test_due_in_flight_and_delayed_jobs_are_told_apart_and_aged(context: Context) -> None:
+    for number in range(4):
+        submit(context, person(number))
+    with context.database.write() as connection:
+        (claimed,) = ledger.claim(connection, "validate", 1, 60)
+        waiting = Job.id != claimed.id
+        connection.execute(update(Job).where(waiting).values(due_at=utc_now() - dt.timedelta(minutes=10)))
+        connection.execute(update(Job).where(Job.id == claimed.id + 1).values(due_at=utc_now() + dt.timedelta(hours=1)))
+    lane = report(context).lanes["validate"]
+    assert (lane.due, lane.in_flight, lane.delayed, lane.dead) == (2, 1, 1, 0)
+    assert lane.oldest_seconds is not None
+    assert 600 <= lane.oldest_seconds < 660
+
+
+def test_what_waits_for_people_is_counted(context: Context) -> None:
+    dead_email(context)
+    unreadable(context)
+    submit(context, person(1), condition="other", condition_other="Stiff person syndrome")
+    drain(context)
+    found = report(context)
+    assert (found.lanes["email"].dead, found.quarantined, found.in_review) == (1, 1, 1)
+
+
+def test_a_pause_says_why_and_until_when(context: Context) -> None:
+    with context.database.write() as connection:
+        ledger.pause(connection, "email", "http-401", 60)
+    paused = report(context).lanes["email"].paused
+    assert paused is not None
+    assert paused.until is not None
+    assert (paused.reason, paused.until - paused.since) == ("http-401", dt.timedelta(seconds=60))
+
+
+def test_a_lane_of_a_newer_version_is_shown_too(context: Context) -> None:
+    kept = submit(context)
+    with context.database.write() as connection:
+        ledger.enqueue(connection, [ledger.NewJob("newer", kept.submission_id, kept.submission_id)])
+    found = report(context)
+    assert list(found.lanes) == ["validate", "score", "refer", "email", "newer"]
+    assert found.lanes["newer"].due == 1
+
+
+def test_sources_and_the_sweep(context: Context) -> None:
+    run_sweep(context)
+    now = utc_now()
+    rows = [("accepted", 7, 60), ("repeated", 2, 5), ("refused:unknown_sender", 3, 30)]
+    with context.database.write() as connection:
+        connection.execute(
+            insert(SourceTally),
+            [
+                {"source": "site", "outcome": outcome, "count": count, "last_at": now - dt.timedelta(seconds=ago)}
+                for outcome, count, ago in rows
+            ],
+        )
+    found = report(context)
+    source = found.sources["site"]
+    assert (source.accepted, source.repeated, source.refused) == (7, 2, {"unknown_sender": 3})
+    assert source.last_seen == now - dt.timedelta(seconds=5)
+    assert found.sweep_age_seconds is not None
+    assert found.sweep_age_seconds < 60

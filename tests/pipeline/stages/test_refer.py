@@ -1,0 +1,105 @@
+from collections import Counter
+
+import pytest
+
+from pipeline.context import Context
+from pipeline.models import ProviderLoad, Referral
+from pipeline.status import SubmissionStatus
+from tests.support.networks import fitting, put_in_force
+from tests.support.submissions import person, submit
+from tests.support.work import (
+    actions_about,
+    drain,
+    emails,
+    expire_referrals,
+    jobs,
+    make_due,
+    run_sweep,
+    status_of,
+    table,
+)
+
+IDS = [f"p{number}" for number in range(7)]
+
+
+@pytest.fixture
+def seven(context: Context) -> Context:
+    """A network of seven that all fit, p0 best."""
+    put_in_force(context, *(fitting(each, place + 1) for place, each in enumerate(IDS)))
+    return context
+
+
+def referrals(context: Context) -> list[tuple[str, str]]:
+    return [(row.provider_id, row.status) for row in table(context.database, Referral.table())]
+
+
+def loads(context: Context) -> dict[str, int]:
+    return {row.provider_id: row.open_referrals for row in table(context.database, ProviderLoad.table())}
+
+
+def nobody_answers(context: Context) -> None:
+    expire_referrals(context.database)
+    run_sweep(context)
+    drain(context)
+
+
+def test_an_unanswered_offer_goes_to_the_next_best_until_five_have_seen_it(seven: Context) -> None:
+    kept = submit(seven)
+    drain(seven)
+    assert referrals(seven) == [(each, "offered") for each in IDS[:3]]
+    nobody_answers(seven)
+    assert referrals(seven) == [(each, "expired") for each in IDS[:3]] + [(each, "offered") for each in IDS[3:5]]
+    assert {name: load for name, load in loads(seven).items() if load} == {"p3": 1, "p4": 1}
+    nobody_answers(seven)
+    assert referrals(seven) == [(each, "expired") for each in IDS[:5]]
+    nobody_answers(seven)
+    assert Counter(actions_about(seven, kept.submission_id)) >= Counter(
+        {"referral:offered": 5, "referral:expired": 5, "referral:exhausted": 1}
+    )
+    assert [kind for kind, _, _ in emails(seven)].count("referral") == 5
+    assert status_of(seven, kept.submission_id) is SubmissionStatus.CANDIDATE
+    assert not jobs(seven.database)
+    assert set(loads(seven).values()) == {0}
+
+
+def test_an_open_offer_stays_and_only_the_empty_place_is_filled(seven: Context) -> None:
+    submit(seven)
+    drain(seven)
+    with seven.database.write() as connection:
+        connection.exec_driver_sql(
+            "UPDATE referral SET status = 'accepted', expires_at = NULL WHERE provider_id = 'p0'"
+        )
+        connection.exec_driver_sql(
+            "UPDATE referral SET status = 'declined', expires_at = NULL WHERE provider_id = 'p1'"
+        )
+    nobody_answers(seven)
+    assert Counter(referrals(seven)) == Counter(
+        [("p0", "accepted"), ("p1", "declined"), ("p2", "expired"), ("p3", "offered"), ("p4", "offered")]
+    )
+
+
+def test_whoever_found_no_room_is_offered_when_there_is_some(context: Context) -> None:
+    put_in_force(context, fitting("small", capacity={"max_open": 1, "max_per_day": 10}))
+    first, second = (submit(context, person(number)) for number in range(2))
+    drain(context)
+    assert referrals(context) == [("small", "offered")]
+    (waiting,) = jobs(context.database, "refer")
+    assert waiting.target_id == second.submission_id
+    make_due(context.database)
+    drain(context)
+    assert len(jobs(context.database, "refer")) == 1  # still no room: asks again later
+    assert "referral:exhausted" not in actions_about(context, second.submission_id)
+    nobody_answers(context)
+    make_due(context.database)
+    drain(context)
+    assert referrals(context) == [("small", "expired"), ("small", "offered")]
+    assert "referral:exhausted" in actions_about(context, first.submission_id)
+    assert loads(context) == {"small": 1}
+
+
+def test_a_provider_that_was_retired_gets_no_new_offers(seven: Context) -> None:
+    submit(seven)
+    drain(seven)
+    put_in_force(seven, *(fitting(each) for each in IDS if each not in {"p3", "p4"}))
+    nobody_answers(seven)
+    assert [provider for provider, status in referrals(seven) if status == "offered"] == ["p5", "p6"]
