@@ -11,6 +11,7 @@ from bench.laboratory import can_count_statements, open_laboratory
 from bench.measure import Load, Round, measure_round
 from bench.report import CAREROUTE, TEXTBOOK, Results, conditions, page
 from bench.sides import SIDES, BenchFailed
+from embedded.supervisor import termination_as_interrupt
 
 CORES = 2
 QUICK_SUBMISSIONS, QUICK_TEXTBOOK_SUBMISSIONS, QUICK_SECONDS = 500, 60, 5.0
@@ -25,10 +26,13 @@ def main(arguments: Sequence[str]) -> int:
         chosen.repeats, chosen.seconds = 1, min(chosen.seconds, QUICK_SECONDS)
     _use_cores(CORES)
     try:
-        results = _measure(chosen, "make bench" + (f' ARGS="{" ".join(arguments)}"' if arguments else ""))
+        with termination_as_interrupt():
+            results = _measure(chosen, "make bench" + (f' ARGS="{" ".join(arguments)}"' if arguments else ""))
     except BenchFailed as failure:
         print(failure, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        return 130
     report = page(results)
     print(report)
     if not chosen.quick:

@@ -111,6 +111,11 @@ def _latency(results: Results) -> list[str]:
         lines.append(f"| {side} | {count} | {p50:.1f} ms | {p99:.1f} ms |")
     ratio = results.wait(CAREROUTE, 50) / results.wait(TEXTBOOK, 50)
     said = "reached" if ratio <= 1 else "not reached"
+    lines += [
+        f"\nThe {side} does not keep up with this rate here: its figures are of a growing queue."
+        for side in results.rounds
+        if results.throughput(side) < load.rate
+    ]
     lines.append(f"\nRatio of the p50: **{ratio:.2f}** (wanted: at most 1; {said}).\n")
     return lines
 

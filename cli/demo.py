@@ -71,8 +71,8 @@ def _run(demo: Demo, count: int, *, serve: bool) -> Judgement:
         _show(judgement)
         _look_next(demo, judgement, serve=serve)
         if serve:
-            out.print("\nServing. Ctrl-C stops everything.", style="bold")
             with suppress(KeyboardInterrupt):
+                out.print("\nServing. Ctrl-C stops everything.", style="bold")
                 stack.wait()
             out.print("\nStopping …")
     if serve:

@@ -52,7 +52,8 @@ def show(
     out.print(f"  [dim]{timeline.submission_id}, from source {timeline.source}[/dim]")
     if timeline.revision_of is not None:
         out.print(f"  [dim]a revision of {timeline.revision_of}[/dim]")
-    out.print(_steps(timeline), soft_wrap=False)
+    out.print()
+    _show_steps(timeline)
 
 
 def _lanes(report: StatusReport) -> Table:
@@ -92,14 +93,13 @@ def _sources(report: StatusReport) -> Table:
     return table
 
 
-def _steps(timeline: Timeline) -> Table:
-    table = Table("#", "time", "who", "what", "details", box=box.SIMPLE_HEAD)
-    table.columns[0].justify = "right"
-    for column in table.columns[:4]:
-        column.no_wrap = True
+def _show_steps(timeline: Timeline) -> None:
+    """A line a record, however long: a table would have to leave something out on a narrow terminal."""
+    who = max((len(step.actor) for step in timeline.steps), default=0)
+    what = max((len(step.action) for step in timeline.steps), default=0)
     for step in timeline.steps:
-        table.add_row(str(step.seq), _local(step.at, "%Y-%m-%d %H:%M:%S.%f")[:-3], step.actor, step.action, _told(step))
-    return table
+        at = _local(step.at, "%Y-%m-%d %H:%M:%S.%f")[:-3]
+        out.print(Text(f"  {step.seq:>3}  {at}  {step.actor:<{who}}  {step.action:<{what}}  ") + _told(step))
 
 
 def _told(step: Step) -> Text:

@@ -11,18 +11,24 @@ from pipeline.stages.validate import ValidateStage
 from pipeline.transports import open_transport
 
 LANE_NAMES = ("validate", "score", "refer", "email")
+"""In the order of the flow."""
 
 
 def build_lanes(context: Context) -> Mapping[str, Lane]:
-    """Every lane of this version. Raises ValueError naming a mail setting that cannot work."""
+    """Every lane of this version, in the order in which a worker that fed several of them serves them.
+
+    Email comes first: the confirmation goes out before the submission is scored. Raises ValueError naming a mail
+    setting that cannot work.
+    """
     deliver = DeliverStage(context, open_transport(context.settings))
+    email = Lane("email", deliver, batch_size=200, lease_seconds=180, maximum_attempts=8)
     lanes = (
-        Lane("validate", ValidateStage(context), batch_size=250, lease_seconds=60, maximum_attempts=5),
+        email,
         Lane("score", ScoreStage(context), batch_size=250, lease_seconds=60, maximum_attempts=5),
         Lane("refer", ReferStage(context), batch_size=100, lease_seconds=60, maximum_attempts=5),
-        Lane("email", deliver, batch_size=200, lease_seconds=180, maximum_attempts=8),
+        Lane("validate", ValidateStage(context), batch_size=250, lease_seconds=60, maximum_attempts=5),
     )
-    lease = context.settings.lease_seconds or lanes[-1].lease_seconds
+    lease = context.settings.lease_seconds or email.lease_seconds
     if lease <= deliver.shortest_lease_seconds:
         raise ValueError(
             f"mail_timeout_seconds: the calls of one slice may take {deliver.shortest_lease_seconds:g} seconds, "

@@ -4,7 +4,7 @@ import os
 import socket
 import warnings
 
-from celery import signals
+from celery import bootsteps, signals
 from celery.exceptions import SecurityWarning
 
 from config.celeryconfig import SWEEP_QUEUE
@@ -35,21 +35,34 @@ def run_worker(settings: Settings, broker_url: str, lanes: tuple[str, ...]) -> N
     signals.worker_shutting_down.connect(lambda **_: worker.stop(), weak=False)
     # It warns root of pickled messages; ours are JSON, and carry a lane's name.
     warnings.simplefilter("ignore", SecurityWarning)
-    worker.start()
-    app.worker_main(
-        [
-            "--quiet",
-            "worker",
-            "--pool=threads",
-            "--concurrency=1",
-            f"--queues={','.join((*lanes, SWEEP_QUEUE))}",
-            f"--hostname=careroute-{os.getpid()}@{socket.gethostname()}",
-            "--without-gossip",
-            "--without-mingle",
-            "--without-heartbeat",
-            "--loglevel=WARNING",
-        ]
-    )
+    app.steps["worker"].add(_looking(worker))
+    try:
+        app.worker_main(
+            [
+                "--quiet",
+                "worker",
+                "--pool=threads",
+                "--concurrency=1",
+                f"--queues={','.join((*lanes, SWEEP_QUEUE))}",
+                f"--hostname=careroute-{os.getpid()}@{socket.gethostname()}",
+                "--without-gossip",
+                "--without-mingle",
+                "--without-heartbeat",
+                "--loglevel=WARNING",
+            ]
+        )
+    finally:
+        worker.close()
+
+
+def _looking(worker: Worker) -> type[bootsteps.StartStopStep]:
+    """Begin to look for work, broker or not, once Celery handles SIGTERM: before, it would end us in the middle."""
+
+    class Looking(bootsteps.StartStopStep):  # type: ignore[misc]
+        def start(self, _parent: object) -> None:
+            worker.start()
+
+    return Looking
 
 
 def _warm_up(context: Context) -> None:

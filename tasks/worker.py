@@ -45,6 +45,12 @@ class Worker:
         """Finish the batch in hand and take no other."""
         self._stop.set()
 
+    def close(self) -> None:
+        """Stop, and wait for what was found without a message: cut off in a call, its emails would be uncertain."""
+        self.stop()
+        if self._poll.is_alive():
+            self._poll.join()
+
     def drain(self, lane: str) -> None:
         """A message came. The key goes first: work that arrives during the drain gets a message of its own."""
         self._waker.woken(lane)

@@ -41,7 +41,7 @@ class Batch:
 
 @dataclass(slots=True)
 class Engine:
-    """Drains the lanes of one process. `wake` is told, after a commit, which lanes were fed."""
+    """Drains the lanes of one process, which stand most urgent first. `wake` is told, after a commit, what was fed."""
 
     database: Database
     keys: Keys
@@ -69,7 +69,7 @@ class Engine:
                     return worked
                 batch = self.run_batch(lane)
                 worked += batch.jobs
-                for other in sorted(batch.fed_lanes):
+                for other in sorted(batch.fed_lanes, key=self._urgency):
                     if other in self.serves and other != lane.name:
                         if other not in queue:
                             queue.append(other)
@@ -79,10 +79,14 @@ class Engine:
                     break
         return worked
 
+    def _urgency(self, name: str) -> int:
+        """The place in `lanes`, which stand most urgent first; lanes of a newer version come last."""
+        return [*self.lanes, name].index(name)
+
     def run_batch(self, lane: Lane) -> Batch:
         """One claim and what comes of it."""
         lease = Lease.starting_now(self.lease_seconds or lane.lease_seconds)
-        with self.database.write() as connection:
+        with self.database.write_soon() as connection:
             jobs = ledger.claim(connection, lane.name, lane.batch_size, lease.seconds)
             items, unloaded = _load(lane, connection, jobs)
         if not jobs:

@@ -113,9 +113,8 @@ def _retry(unit: UnitOfWork, ids: Sequence[int], *, resend_uncertain: bool) -> R
             check_email(letter.email_status, EmailStatus.QUEUED)
         unit.enqueue(letter.lane, letter.target_id, letter.submission_id)
     queued = [letter.target_id for letter in retried if letter.email_status is not None]
-    # The mark of an earlier call goes too: with it the next attempt would be taken for one that was never heard of.
     unit.connection.execute(
-        update(Email).where(Email.id.in_(queued)).values(status=EmailStatus.QUEUED.value, attempt_id=None, detail=None)
+        update(Email).where(Email.id.in_(queued)).values(status=EmailStatus.QUEUED.value, detail=None)
     )
     _remove(unit, [*retried, *settled], Action.JOB_RETRIED)
     return Retried(_ids(retried), _ids(uncertain), _ids(settled))

@@ -149,7 +149,7 @@ OPERATIONS = st.one_of(
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(OPERATIONS, max_size=25))
+@given(st.lists(OPERATIONS, min_size=15, max_size=40))
 def test_whatever_happens_no_job_is_lost_and_none_is_finished_by_two(
     ledger_database: Database, operations: list[tuple[Callable[[Play, int], None], int]]
 ) -> None:

@@ -4,7 +4,7 @@ import datetime as dt
 import uuid
 from collections import Counter
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Row, Table, Update, func, select, update
 
@@ -106,8 +106,16 @@ def emails(context: Context, submission_id: uuid.UUID | None = None) -> list[tup
     )
 
 
-def actions_about(database: Database, submission_id: uuid.UUID | None) -> list[str]:
+class HasDatabase(Protocol):
+    """A `Context`, or anything else with a `database`."""
+
+    @property
+    def database(self) -> Database: ...
+
+
+def actions_about(where: HasDatabase | Database, submission_id: uuid.UUID | None) -> list[str]:
     """What is on record about a submission, in order; about none: the records about no submission."""
+    database = where if isinstance(where, Database) else where.database
     events = [row for row in table(database, AuditEvent.table()) if row.submission_id == submission_id]
     return [row.action for row in sorted(events, key=lambda row: row.seq)]
 

@@ -89,6 +89,15 @@ def test_a_row_that_kills_its_worker_takes_only_itself_down(probe: Probe) -> Non
     assert "job:died" in actions_about_nothing(probe)
 
 
+def test_the_rows_that_a_dead_worker_left_behind_are_all_seen_to_in_one_drain(probe: Probe) -> None:
+    targets = probe.enqueue_new(5)
+    probe.claim()
+    expire_leases(probe.database)
+    probe.sweep()
+    assert probe.engine().drain(PROBE) == 5
+    assert probe.done() == dict.fromkeys(targets, 1)
+
+
 def test_a_failure_of_one_row_is_that_rows_only(probe: Probe) -> None:
     fine, permanent, transient, unexpected = probe.enqueue_new(4)
     probe.stage.orders = {
