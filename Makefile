@@ -72,7 +72,7 @@ up: setup ## start everything on this machine and serve until Ctrl-C
 
 .PHONY: test
 test: setup-dev ## run the tests; ARGS="tests/pipeline -k audit" chooses
-	@$(RUN) pytest $(ARGS)
+	@$(RUN) pytest -n 2 $(ARGS)
 
 # Package index hosts belong to a machine, not to the project. In brackets, so that this line does not name one.
 HOSTS := py[p]i\.(org|python)|pythonhoste[d]\.org|npmj[s]\.(org|com)|^ *--?(extra-)?i(ndex-url)?[ =]+[a-z]+://

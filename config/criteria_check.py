@@ -25,7 +25,9 @@ from config.yaml_file import Location
 _MOST_LISTED = 30
 
 
-def leaf_mistakes(leaf: Leaf, screening: Screening, conditions: Conditions) -> Iterator[tuple[Location, str]]:
+def leaf_mistakes(  # noqa: C901 - one short case a kind of leaf
+    leaf: Leaf, screening: Screening, conditions: Conditions
+) -> Iterator[tuple[Location, str]]:
     """What a leaf refers to that the form or the list of conditions does not have: (location in the leaf, message)."""
     match leaf:
         case Equals():
