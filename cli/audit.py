@@ -21,7 +21,7 @@ def verify(*, as_json: JsonOption = False) -> None:
     settings = read_settings()
     with open_database(settings) as database:
         keys = open_keys(settings, database)
-        with database.read() as connection:
+        with database.snapshot() as connection:
             found = verify_events(connection, keys)
     if as_json:
         findings = [{"event": finding.event_id, "problem": finding.problem} for finding in found.findings]

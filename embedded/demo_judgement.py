@@ -58,7 +58,7 @@ class Judgement:
 def judge(settings: Settings, database: Database, results: Sequence[Result], repeats: Sequence[Result]) -> Judgement:
     """Compare what was answered with what is there. `repeats` are second deliveries of what is in `results`."""
     keys = open_keys(settings, database)
-    with database.read() as connection:
+    with database.snapshot() as connection:
         verification = verify_events(connection, keys)
         submissions = {row.id: row for row in connection.execute(select(Submission.table()))}
         emails = list(connection.execute(select(Email.table())))

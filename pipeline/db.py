@@ -11,6 +11,9 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+PREPARED_STATEMENTS = 500
+"""Kept for each connection: more than all stages together have, so that none is parsed twice."""
+
 SQLITE_TIMESTAMP = "%Y-%m-%d %H:%M:%S.%f"
 _RETRYABLE_SQLSTATES = {"40001", "40P01", "55P03", "57P01", "57P02", "57P03"}
 
@@ -82,7 +85,7 @@ class Database:
 
     def _engine(self, *, read_only: bool) -> Engine:
         if self.is_postgresql:
-            return create_engine(
+            engine = create_engine(
                 self.url,
                 pool_size=self._pool_size,
                 max_overflow=self._pool_size,
@@ -90,6 +93,8 @@ class Database:
                 pool_recycle=1800,
                 connect_args={"connect_timeout": 5, "application_name": "careroute", "prepare_threshold": 2},
             )
+            _configure_postgresql(engine)
+            return engine
         engine = create_engine(
             self.url,
             poolclass=QueuePool,
@@ -119,7 +124,16 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
+        """Read, each statement for itself. Ends by a commit: psycopg drops its prepared statements at a rollback."""
+        with self.reader.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Read, all statements as of one moment, whatever is written meanwhile."""
         with self.reader.connect() as connection:
+            if self.is_postgresql:  # a read transaction of SQLite is a snapshot by itself
+                connection.execution_options(isolation_level="REPEATABLE READ")
             yield connection
 
     def dispose(self) -> None:
@@ -127,6 +141,12 @@ class Database:
             engine = self.__dict__.pop(name, None)
             if engine is not None:
                 engine.dispose()
+
+
+def _configure_postgresql(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, _record: Any) -> None:
+        connection.prepared_max = PREPARED_STATEMENTS
 
 
 def _configure_sqlite(engine: Engine, *, read_only: bool) -> None:

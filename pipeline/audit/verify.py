@@ -26,7 +26,10 @@ class Verification:
 
 
 def verify_events(connection: Connection, keys: Keys) -> Verification:
-    """Check every event's hash and MAC, and every series' numbers against its head."""
+    """Check every event's hash and MAC, and every series' numbers against its head.
+
+    `connection` must read one snapshot: what is written meanwhile would look like a gap.
+    """
     count = 0
     findings: list[Finding] = []
     numbered: dict[object, int] = {}
