@@ -1,6 +1,7 @@
 """One database, two dialects: connections, transactions and clocks for PostgreSQL and SQLite."""
 
 import datetime as dt
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -15,6 +16,14 @@ PREPARED_STATEMENTS = 500
 """Kept for each connection: more than all stages together have, so that none is parsed twice."""
 
 SQLITE_TIMESTAMP = "%Y-%m-%d %H:%M:%S.%f"
+_RETRYABLE_SQLITE = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_PROTOCOL,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+}
 _RETRYABLE_SQLSTATES = {"40001", "40P01", "55P03", "57P01", "57P02", "57P03"}
 
 
@@ -59,6 +68,8 @@ def is_transient(error: BaseException) -> bool:
     state = getattr(error.orig, "sqlstate", None)
     if state is not None:
         return state in _RETRYABLE_SQLSTATES or state.startswith(("08", "53"))
+    if isinstance(error.orig, sqlite3.Error):
+        return error.orig.sqlite_errorcode & 0xFF in _RETRYABLE_SQLITE
     return isinstance(error, OperationalError)
 
 
@@ -124,8 +135,13 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Read, each statement for itself. Ends by a commit: psycopg drops its prepared statements at a rollback."""
-        with self.reader.begin() as connection:
+        """Read, each statement for itself: on PostgreSQL without a transaction, which would cost two round trips.
+
+        And without its rollback at the end, at which psycopg drops the connection's prepared statements.
+        """
+        with self.reader.connect() as connection:
+            if self.is_postgresql:
+                connection.execution_options(isolation_level="AUTOCOMMIT")
             yield connection
 
     @contextmanager

@@ -142,7 +142,7 @@ def release(connection: Connection, retries: Sequence[Retry]) -> None:
     """Give held jobs back, due after their delay. An asked-for-again job is due at once."""
     bulk.execute(
         connection,
-        "UPDATE job SET lease_until = NULL, lease_token = NULL, isolated = false, "  # noqa: S608 - our own SQL fragments
+        "UPDATE job SET lease_until = NULL, lease_token = NULL, isolated = job.isolated AND v.cost = 0, "  # noqa: S608 - our own SQL fragments
         "attempts = CASE WHEN v.cost = 1 THEN job.attempts WHEN job.attempts > 0 THEN job.attempts - 1 ELSE 0 END, "
         "due_at = CASE WHEN job.generation <> v.generation THEN job.due_at ELSE "
         f"{clock_after(connection, 'v.delay')} END, last_error = coalesce(nullif(v.error, ''), job.last_error) "

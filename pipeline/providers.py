@@ -7,8 +7,9 @@ import datetime as dt
 import hashlib
 import threading
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import rfc8785
 from sqlalchemy import Connection, func, select
@@ -94,14 +95,21 @@ def _insert_version(unit: UnitOfWork, provider_id: str, version: int, digest: st
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class NetworkInForce:
-    """The compiled network, and a digest that names exactly this set of versions."""
+    """The provider versions in force, and a digest that names exactly this set of them."""
 
-    network: Network
     digest: str
-    documents: dict[uuid.UUID, ProviderDocument]
-    by_provider: dict[str, ProviderDocument]
+    documents: Mapping[uuid.UUID, ProviderDocument]
+
+    @cached_property
+    def network(self) -> Network:
+        """Compiled when first asked for, which takes about a second: who only writes to providers never does."""
+        return Network.of(self.documents.items())
+
+    @cached_property
+    def by_provider(self) -> Mapping[str, ProviderDocument]:
+        return {document.id: document for document in self.documents.values()}
 
     def document_of(self, provider_id: str | None) -> ProviderDocument | None:
         """A provider's document; `None` for one that is retired or unknown."""
@@ -109,7 +117,7 @@ class NetworkInForce:
 
 
 class NetworkCache:
-    """The network in force, compiled once per set of versions and again, in every process, when that set changes."""
+    """The network in force, read again, in every process, when the set of versions changes."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -121,23 +129,18 @@ class NetworkCache:
         stamp = (row[0], row[1])
         with self._lock:
             if self._current is None or stamp != self._stamp:
-                self._current, self._stamp = _compile(connection), stamp
+                self._current, self._stamp = _read_in_force(connection), stamp
             return self._current
 
 
-def _compile(connection: Connection) -> NetworkInForce:
+def _read_in_force(connection: Connection) -> NetworkInForce:
     documents = {
         row.id: ProviderDocument.model_validate_json(row.document)
         for row in newest_versions(connection)
         if row.document != RETIRED
     }
     names = "\n".join(sorted(str(version_id) for version_id in documents))
-    return NetworkInForce(
-        network=Network.of(documents.items()),
-        digest=hashlib.sha256(names.encode()).hexdigest()[:16],
-        documents=documents,
-        by_provider={document.id: document for document in documents.values()},
-    )
+    return NetworkInForce(hashlib.sha256(names.encode()).hexdigest()[:16], documents)
 
 
 def waiting_since(connection: Connection) -> dict[str, dt.datetime]:

@@ -27,7 +27,7 @@ def run_worker(settings: Settings, broker_url: str, lanes: tuple[str, ...]) -> N
     if unknown:
         raise UnknownLane(f"no such lane: {', '.join(sorted(unknown))}; there are {', '.join(LANE_NAMES)}")
     context = open_context(settings)
-    _warm_up(context)
+    _warm_up(context, lanes)
     app = create_app(settings, broker_url)
     worker = Worker(context, build_lanes(context), frozenset(lanes), Waker(app, broker_url))
     register(app, worker)
@@ -65,11 +65,13 @@ def _looking(worker: Worker) -> type[bootsteps.StartStopStep]:
     return Looking
 
 
-def _warm_up(context: Context) -> None:
+def _warm_up(context: Context, lanes: tuple[str, ...]) -> None:
     """What is compiled once a process is compiled now, and not while the first person waits for an answer."""
-    warm_up()
-    with context.database.read() as connection:
-        context.networks.current(connection)
+    if "email" in lanes:
+        warm_up()
+    if "score" in lanes:
+        with context.database.read() as connection:
+            _ = context.networks.current(connection).network
 
 
 def run_beat(settings: Settings, broker_url: str) -> None:

@@ -51,10 +51,12 @@ class DatabaseLinks:
         self._context = context
         self._wake = wake
 
-    def look(self, visit: Visit) -> Gate | Closed | Locked:
+    def look(self, visit: Visit) -> Gate | Stopped | Closed | Locked:
         match unless_unavailable(lambda: opening.look(self._context, visit.token, visit.session, visit.request_id)):
             case opening.Gated(found, session_open):
                 return _gate(found, session_open=session_open)
+            case stopping.Stopped(found):
+                return Stopped(found.language)
             case other:
                 return _no_entry(other)
 

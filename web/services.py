@@ -296,7 +296,7 @@ class Visit:
 class SecureLinks(Protocol):
     """The pages behind the emails' links. Unknown, expired and withdrawn links all answer Closed."""
 
-    def look(self, visit: Visit) -> Gate | Closed | Locked:
+    def look(self, visit: Visit) -> Gate | Stopped | Closed | Locked:
         """What to ask for. Changes nothing but access records."""
 
     def send_code(self, visit: Visit) -> CodeSent | Closed | Locked:

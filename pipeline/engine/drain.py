@@ -123,6 +123,10 @@ class Engine:
                 fed |= self._finish(lane, verdicts)
                 for verdict in verdicts:
                     del pending[verdict.job.id]
+                if pending and self.stopping():
+                    with self.database.write() as connection:
+                        _give_back(connection, list(pending.values()), "stopped")
+                    break
         except LaneFailure as failure:
             self._pause(lane, list(pending.values()), str(failure), failure.pause_seconds)
         except DBAPIError as error:
@@ -203,11 +207,16 @@ class Engine:
     def _pause(self, lane: Lane, jobs: Sequence[ClaimedJob], reason: str, seconds: float) -> None:
         log.warning("lane paused", lane=lane.name, reason=reason, seconds=seconds)
         with begin(self.database, self.keys, actions.lane(lane.name)) as unit:
-            generations = ledger.hold(unit.connection, jobs)
-            held = [job for job in jobs if job.id in generations]
-            ledger.release(unit.connection, [ledger.Retry(job, 0, reason, costs_attempt=False) for job in held])
+            _give_back(unit.connection, jobs, reason)
             ledger.pause(unit.connection, lane.name, reason, seconds)
             unit.record(None, Action.LANE_PAUSED, {Detail.LANE: lane.name, Detail.CODE: reason})
+
+
+def _give_back(connection: Connection, jobs: Sequence[ClaimedJob], reason: str) -> None:
+    """Release jobs that were not worked on, without cost, so that nobody waits for the lease to end."""
+    held = ledger.hold(connection, jobs)
+    again = [ledger.Retry(job, 0, reason, costs_attempt=False) for job in jobs if job.id in held]
+    ledger.release(connection, again)
 
 
 def _load(

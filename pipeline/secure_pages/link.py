@@ -64,6 +64,11 @@ class Link:
             return True
         return self.referral_status is ReferralStatus.ACCEPTED or self.is_offered(now)
 
+    @property
+    def stopped_everything(self) -> bool:
+        """Whether this is the link by which its person stopped everything: the only one that a withdrawal leaves."""
+        return self.audience is Audience.PERSON and self.submission_status is SubmissionStatus.WITHDRAWN
+
     def is_offered(self, now: dt.datetime) -> bool:
         """Whether the referral waits for an answer. The sweep may not yet have closed one that is past its time."""
         in_time = self.referral_expires_at is not None and self.referral_expires_at > now

@@ -27,6 +27,7 @@ from pipeline.secure_pages.link import (
 from pipeline.secure_pages.person import PersonView, read_person_view
 from pipeline.secure_pages.provider import ReferralView, read_referral_view
 from pipeline.secure_pages.session import begin_session, is_session
+from pipeline.secure_pages.stopping import Stopped
 from pipeline.submission import Part, Sealed, read_sealed
 from pipeline.unit_of_work import UnitOfWork, begin
 
@@ -60,11 +61,13 @@ class Opened:
     session_key: str | None
 
 
-def look(context: Context, token: str, session_key: str | None, request_id: str) -> Gated | Closed | Locked:
-    """What to ask for before the page is shown."""
+def look(context: Context, token: str, session_key: str | None, request_id: str) -> Gated | Stopped | Closed | Locked:
+    """What to ask for before the page is shown, or that everything was stopped by this very link."""
     now = utc_now()
     with context.database.read() as connection:
         link = find_link(connection, token, now)
+        if link is not None and link.stopped_everything:
+            return Stopped(link)
         if link is None or not link.leads_somewhere(now):
             return Closed()
         lock = lock_of(connection, link, now)

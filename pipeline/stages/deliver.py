@@ -35,6 +35,7 @@ log = structlog.get_logger(__name__)
 SLICE = 50
 MARGIN_SECONDS = 5.0
 PAUSE_SECONDS = 60.0
+AGAIN_SECONDS = 5.0
 
 _STATUS = {
     SendOutcome.ACCEPTED: EmailStatus.HANDED_OVER,
@@ -186,14 +187,17 @@ def _verdict(job: ClaimedJob, receipt: Receipt) -> Verdict:
         case SendOutcome.RETRY:
             return Failed(job, receipt.code, delay_seconds=receipt.retry_after, result=receipt)
         case SendOutcome.LANE_FAILURE:
-            return Failed(job, receipt.code, delay_seconds=0, costs_attempt=False, result=receipt)
+            return Failed(job, receipt.code, delay_seconds=AGAIN_SECONDS, costs_attempt=False, result=receipt)
         case _:
             return Done(job, receipt)
 
 
 def _stop_if_everyone_fails(receipts: Sequence[Receipt]) -> None:
+    """Pause the lane if the other side says so, or if nothing got through: one lost connection is no reason."""
     failures = [receipt for receipt in receipts if receipt.outcome is SendOutcome.LANE_FAILURE]
-    if failures:
+    told_to_wait = any(receipt.retry_after for receipt in failures)
+    got_through = any(receipt.outcome is SendOutcome.ACCEPTED for receipt in receipts)
+    if failures and (told_to_wait or not got_through):
         wait = max((receipt.retry_after for receipt in failures if receipt.retry_after), default=PAUSE_SECONDS)
         raise LaneFailure(failures[0].code, wait)
 

@@ -125,7 +125,7 @@ class Evidence:
         for about, number in Counter((row.submission_id, row.kind, row.recipient) for row in self.emails).items():
             if number > 1:
                 yield Wrong(about[0], f"{number} emails {about[1]} to {about[2]}")
-        with self._context.database.read() as connection:
+        with self._context.database.snapshot() as connection:
             verification = verify_events(connection, self._context.keys)
         for finding in verification.findings:
             yield Wrong(None, f"audit: {finding.event_id}: {finding.problem}")

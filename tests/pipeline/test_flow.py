@@ -18,5 +18,5 @@ def test_a_valid_submission_becomes_a_candidate_and_everyone_hears(context: Cont
         *[("referral", "handed_over")] * 3,
     ]
     assert not jobs(context.database)
-    with context.database.read() as connection:
+    with context.database.snapshot() as connection:
         assert verify_events(connection, context.keys).findings == ()

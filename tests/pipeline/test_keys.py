@@ -91,7 +91,7 @@ def test_after_a_rotation_what_was_written_before_still_counts(own_keys: Install
     assert after.vault.blind_index("email", "ann@example.org") == index
     assert submit(after).submission_id != first.submission_id
     assert drain(after) > 0
-    with after.database.read() as connection:
+    with after.database.snapshot() as connection:
         verification = verify_events(connection, after.keys)
     assert verification.findings == ()
     assert verification.events > 10

@@ -50,7 +50,7 @@ def test_steps_at_once_number_their_records_without_a_gap(postgresql_context: Co
         numbers = [row.seq for row in table(context.database, AuditEvent.table()) if row.submission_id == submission.id]
         assert sorted(numbers) == list(range(1, 1 + 6 * 10 * 2 + 1))
         assert submission.audit_seq == max(numbers)
-    with context.database.read() as connection:
+    with context.database.snapshot() as connection:
         assert verify_events(connection, context.keys).findings == ()
 
 

@@ -52,7 +52,7 @@ def test_the_same_delivery_of_a_webhook_is_kept_once_and_a_changed_one_as_a_quar
     found = {str(row.id): row for row in table(context.database, Submission.table())}
     assert Counter(row.status for row in found.values()) == {"candidate": 1, "quarantined": 1}
     assert str(found[revision.json()["id"]].revision_of) == first.json()["id"]
-    with context.database.read() as connection:
+    with context.database.snapshot() as connection:
         assert verify_events(connection, context.keys).findings == ()
 
 

@@ -32,7 +32,7 @@ def recorded(context: Context) -> Context:
 
 
 def findings(context: Context) -> set[Finding]:
-    with context.database.read() as connection:
+    with context.database.snapshot() as connection:
         return set(verify_events(connection, context.keys).findings)
 
 
@@ -47,7 +47,7 @@ def scored(context: Context) -> Row[tuple[object, ...]]:
 
 
 def test_what_nobody_touched_is_in_order(recorded: Context) -> None:
-    with recorded.database.read() as connection:
+    with recorded.database.snapshot() as connection:
         verification = verify_events(connection, recorded.keys)
     assert verification.findings == ()
     assert verification.events == len(table(recorded.database, AuditEvent.table())) > 15

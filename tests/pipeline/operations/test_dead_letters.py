@@ -35,7 +35,7 @@ def test_a_retried_email_is_sent_once_and_both_are_on_record(context: Context) -
     assert actions_about(context, kept.submission_id)[-3:] == ["job:died", "job:retried", "email:handed_over"]
     retried = [row for row in table(context.database, AuditEvent.table()) if row.action == Action.JOB_RETRIED]
     assert [row.actor for row in retried] == ["staff:ana"]
-    with context.database.read() as connection:
+    with context.database.snapshot() as connection:
         assert verify_events(connection, context.keys).findings == ()
 
 

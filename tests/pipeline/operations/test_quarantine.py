@@ -48,7 +48,7 @@ def test_after_the_mapping_is_corrected_a_remapped_submission_goes_the_whole_way
         "submission:validated",
         "email:queued",
     ]
-    with context.database.read() as connection:
+    with context.database.snapshot() as connection:
         assert list_quarantined(connection) == []
         assert verify_events(connection, context.keys).findings == ()
 

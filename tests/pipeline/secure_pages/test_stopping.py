@@ -41,7 +41,8 @@ def test_everything_stops_and_the_same_link_says_so_again(context: Context) -> N
     assert {row.open_referrals for row in table(context.database, ProviderLoad.table())} == {0}
     assert table(context.database, SecureSession.table()) == []
     assert jobs(context.database) == []
-    assert all(isinstance(look(context, each, session, "request"), Closed) for each in (token, *others))
+    assert isinstance(look(context, token, session, "request"), Stopped)
+    assert all(isinstance(look(context, each, session, "request"), Closed) for each in others)
     assert all(isinstance(stop(context, each, "request"), Closed) for each in others)
     assert isinstance(case.open(token, BORN), Closed)
     assert len(case.recorded(Action.SUBMISSION_WITHDRAWN)) == 1
@@ -49,7 +50,7 @@ def test_everything_stops_and_the_same_link_says_so_again(context: Context) -> N
     owned = [*case.recorded(Action.SUBMISSION_WITHDRAWN), *case.recorded(Action.REFERRAL_WITHDRAWN)]
     assert {row.actor for row in owned} == {f"person:{case.submission_id}"}
     assert len(case.recorded(Action.EMAIL_CANCELLED)) == records
-    with context.database.read() as connection:
+    with context.database.snapshot() as connection:
         assert verify_events(connection, context.keys).findings == ()
 
 
@@ -129,5 +130,5 @@ def test_a_withdrawal_and_an_answer_at_the_same_time_end_in_one_consistent_state
     assert found.pop(PROVIDERS[0]) in {"declined", "withdrawn"}
     assert set(found.values()) == {"withdrawn"}
     assert {row.open_referrals for row in table(context.database, ProviderLoad.table())} == {0}
-    with context.database.read() as connection:
+    with context.database.snapshot() as connection:
         assert verify_events(connection, context.keys).findings == ()

@@ -117,7 +117,33 @@ def test_a_provider_that_refuses_everyone_pauses_the_lane_and_costs_nobody(
     assert working.sent == []
     end_pauses(context.database)
     run_sweep(context)
+    make_due(context.database)
     send(context, working)
+    assert standing(context) == ["handed_over"] * 3
+
+
+def test_one_lost_connection_delays_one_email_and_pauses_nobody(
+    context: Context, confirmations: list[uuid.UUID]
+) -> None:
+    send(context, ScriptedTransport([Receipt(SendOutcome.LANE_FAILURE, None, "connection")]))
+    assert sorted(standing(context)) == ["handed_over", "handed_over", "queued"]
+    assert not table(context.database, LanePause.table())
+    (job,) = jobs(context.database, "email")
+    assert job.attempts == 0
+    assert job.due_at > job.created_at
+
+
+def test_a_worker_that_is_told_to_stop_finishes_the_slice_in_hand_and_gives_the_rest_back(
+    context: Context, confirmations: list[uuid.UUID], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.stages.deliver.SLICE", 1)
+    transport = ScriptedTransport()
+    worker = engine(context, transport)
+    worker.stopping = lambda: bool(transport.sent)
+    worker.drain("email")
+    assert sorted(standing(context)) == ["handed_over", "queued", "queued"]
+    assert [(job.attempts, job.lease_until) for job in jobs(context.database, "email")] == [(0, None)] * 2
+    send(context, transport)
     assert standing(context) == ["handed_over"] * 3
 
 
