@@ -48,7 +48,7 @@ class Work:
 
 def read_work(context: Context) -> Work:
     """Count it all, and verify every audit record."""
-    with context.database.read() as connection:
+    with context.database.snapshot() as connection:
         taken = select(func.coalesce(func.sum(ProviderLoad.open_referrals), 0))
         return Work(
             rows={

@@ -46,7 +46,7 @@ class UtcDateTime(TypeDecorator[dt.datetime]):
             return None
         if isinstance(value, str):
             return dt.datetime.fromisoformat(value).replace(tzinfo=dt.UTC)
-        return value.astimezone(dt.UTC)  # type: ignore[no-any-return]
+        return value  # type: ignore[no-any-return]  # the connection's time zone is UTC
 
 
 def sqlite_timestamp(value: dt.datetime) -> str:
@@ -102,7 +102,12 @@ class Database:
                 max_overflow=self._pool_size,
                 pool_use_lifo=True,  # one connection with warm prepared statements, rather than two half warm
                 pool_recycle=1800,
-                connect_args={"connect_timeout": 5, "application_name": "careroute", "prepare_threshold": 2},
+                connect_args={
+                    "connect_timeout": 5,
+                    "application_name": "careroute",
+                    "prepare_threshold": 2,
+                    "options": "-c timezone=UTC",
+                },
             )
             _configure_postgresql(engine)
             return engine

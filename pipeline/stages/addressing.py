@@ -18,6 +18,7 @@ from pipeline.engine.stage import PermanentFailure
 from pipeline.models import Duplicate, Email, Referral, Submission
 from pipeline.outreach import TO_PERSON
 from pipeline.secure_link import link_url, one_time_code
+from pipeline.status import EmailStatus
 from pipeline.submission import Part, Sealed, read_sealed
 
 _ONLY_A_LINK: Mapping[EmailKind, Callable[[str, str, Organisation], EmailContext]] = {
@@ -56,7 +57,15 @@ class Addressing:
     def read(self, connection: Connection, email_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Letter]:
         """The letters of those emails that are still queued and whose submission still has its key."""
         rows = connection.execute(
-            select(Email.table()).where(Email.id.in_(list(email_ids)), Email.status == "queued")
+            select(
+                Email.id,
+                Email.attempt_id,
+                Email.kind,
+                Email.language,
+                Email.recipient,
+                Email.subject_id,
+                Email.submission_id,
+            ).where(Email.id.in_(list(email_ids)), Email.status == EmailStatus.QUEUED.value)
         ).all()
         sealed = read_sealed(connection, {row.submission_id for row in rows}, [Part.ANSWERS, Part.PROBLEMS])
         expiries = _expiries(connection, [row.subject_id for row in rows if row.kind == EmailKind.REFERRAL])
