@@ -56,7 +56,9 @@ class Settings(BaseSettings):
     public_url: str = Field(default="", description="Where people reach the pages; every link is built from it.")
     forwarded_allow_ips: str = Field(default="127.0.0.1", description="Proxies whose X-Forwarded-For is believed.")
     rate_limit_per_minute: int = Field(default=30, ge=1, description="Form posts and code attempts per address.")
-    confirmations_per_recipient_per_day: int = Field(default=5, ge=1)
+    requests_per_recipient_per_day: int = Field(
+        default=5, ge=1, description="More for one address wait in quarantine: somebody may be flooding it."
+    )
 
     organisation_name: str = "Example Stem Cell Network"
     postal_address: str = "100 Example Avenue, Suite 1, Springfield, IL 62701, USA"

@@ -17,7 +17,6 @@ from sqlalchemy import Connection, func, select
 
 from config.settings import Settings
 from embedded.demo_posting import Answered, NotAnswered, Result
-from pipeline.audit.actions import Action
 from pipeline.audit.verify import verify_events
 from pipeline.db import Database
 from pipeline.email.kinds import EmailKind
@@ -70,7 +69,7 @@ def judge(settings: Settings, database: Database, results: Sequence[Result], rep
             *_twice(answered, repeats, submissions),
             *_unfinished(connection, submissions),
             *_emails_wrong(emails, settings.effective_mailbox_dir),
-            *_left_in_silence(connection, submissions, emails),
+            *_left_in_silence(submissions, emails),
             *(f"audit record {finding.event_id}: {finding.problem}" for finding in verification.findings[:_SHOWN]),
         ]
     if verification.events != recorded:
@@ -143,14 +142,10 @@ def _emails_wrong(emails: Sequence[Any], mailbox: Path) -> Iterator[str]:
             yield f"{recipient} got {count} emails {kind} for one cause"
 
 
-def _left_in_silence(
-    connection: Connection, submissions: Mapping[uuid.UUID, Any], emails: Sequence[Any]
-) -> Iterator[str]:
+def _left_in_silence(submissions: Mapping[uuid.UUID, Any], emails: Sequence[Any]) -> Iterator[str]:
     heard = {row.submission_id for row in emails if row.recipient == TO_PERSON}
-    withheld = connection.execute(select(AuditEvent.submission_id).where(AuditEvent.action == Action.EMAIL_WITHHELD))
-    explained = heard | {row.submission_id for row in withheld}
     for row in submissions.values():
-        if row.status != SubmissionStatus.QUARANTINED and row.id not in explained:
+        if row.status != SubmissionStatus.QUARANTINED and row.id not in heard:
             yield f"the person of {row.reference} was told nothing"
 
 

@@ -223,9 +223,18 @@ def read_matches(connection: Connection, submission_ids: Iterable[uuid.UUID]) ->
 
 
 def ask_about_expired(unit: UnitOfWork) -> None:
-    """A duty of the sweep: have the referral lane close offers past their time and refer on."""
+    """A duty of the sweep: have the referral lane close offers past their time and refer on.
+
+    Asking for a job again sets its attempts to 0 and its time to now. So those are left out that are held or have
+    failed before, or the one that fails each time would never back off nor become a dead letter; and those that are
+    one. A job that only waits for room is due now: the expired offers have to be closed.
+    """
     rows = unit.connection.exec_driver_sql(
-        f"SELECT DISTINCT submission_id FROM referral WHERE expires_at <= {clock(unit.connection)} LIMIT 500"  # noqa: S608 - our own SQL fragments
+        f"SELECT DISTINCT referral.submission_id FROM referral WHERE expires_at <= {clock(unit.connection)} "  # noqa: S608 - our own SQL fragments
+        f"AND NOT EXISTS (SELECT 1 FROM job WHERE job.lane = '{REFER_LANE}' AND job.target_id = referral.submission_id "
+        "AND (job.lease_until IS NOT NULL OR job.attempts > 0)) "
+        f"AND NOT EXISTS (SELECT 1 FROM dead_job WHERE dead_job.lane = '{REFER_LANE}' "
+        "AND dead_job.target_id = referral.submission_id) LIMIT 500"
     ).fetchall()
     for (raw,) in rows:
         submission_id = raw if isinstance(raw, uuid.UUID) else uuid.UUID(raw)

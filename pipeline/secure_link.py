@@ -5,17 +5,19 @@ same bytes, and no token needs to be kept.
 """
 
 import base64
-import binascii
 import datetime as dt
 import hashlib
+import re
 import uuid
 from enum import StrEnum
 
 from pipeline.vault import Vault
 
-TOKEN_BYTES = 32
 CODE_DIGITS = 8
 CODE_VALID = dt.timedelta(minutes=10)
+
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
+"""How 32 bytes look, URL-safe and without padding."""
 
 
 class Audience(StrEnum):
@@ -25,16 +27,16 @@ class Audience(StrEnum):
 
 def token_for(vault: Vault, email_id: uuid.UUID) -> str:
     """The token of the link in an email: 256 bits, URL-safe."""
-    return base64.urlsafe_b64encode(vault.derive_token("link", email_id)).decode().rstrip("=")
+    return _encode(vault.derive_token("link", email_id))
 
 
 def token_hash(token: str) -> bytes | None:
-    """What is stored of a token; `None` for a string that no token looks like."""
-    try:
-        raw = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
-    except (binascii.Error, ValueError):
+    """What is stored of a token; `None` for a string that no token looks like. No two strings have the same hash."""
+    if _TOKEN.fullmatch(token) is None:
         return None
-    return hashlib.sha256(raw).digest() if len(raw) == TOKEN_BYTES and token.isascii() else None
+    raw = base64.urlsafe_b64decode(token + "=")
+    # The last character has two bits to spare, which decoding ignores: only one of four spellings is the token.
+    return hashlib.sha256(raw).digest() if _encode(raw) == token else None
 
 
 def link_url(public_url: str, vault: Vault, email_id: uuid.UUID) -> str:
@@ -46,3 +48,7 @@ def one_time_code(vault: Vault, code_id: uuid.UUID) -> str:
     """The digits of a one-time code, derived and never stored; eight digits against five attempts."""
     number = int.from_bytes(vault.derive_token("code", code_id)[:8]) % 10**CODE_DIGITS
     return f"{number:0{CODE_DIGITS}d}"
+
+
+def _encode(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")

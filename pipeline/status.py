@@ -1,7 +1,8 @@
 """The life cycles, each on one screen: what a submission, a referral and an email can be, and what may follow what.
 
-A change that no table here allows is refused (`TransitionNotAllowed`); the only writer of these statuses is
-`unit_of_work`, which writes the audit record in the same transaction.
+A change that no table here allows is refused (`TransitionNotAllowed`). A submission's status has one writer,
+`unit_of_work`. The statuses of referrals and emails are written by the step that changes them (`referral.close`,
+`stages/deliver`, `withdrawal`, `operations/dead_letters`). Each is written in one unit of work with its audit record.
 """
 
 from collections.abc import Mapping
@@ -26,8 +27,9 @@ S = SubmissionStatus
 
 SUBMISSION_TRANSITIONS: Mapping[SubmissionStatus, frozenset[SubmissionStatus]] = {
     S.RECEIVED: frozenset({S.VALID, S.REJECTED, S.DUPLICATE, S.QUARANTINED, S.WITHDRAWN}),
-    # A corrected field mapping sends it through validation again, as if just received.
-    S.QUARANTINED: frozenset({S.RECEIVED}),
+    # A corrected field mapping sends it through validation again, as if just received. A later request that was joined
+    # to it can stop both.
+    S.QUARANTINED: frozenset({S.RECEIVED, S.WITHDRAWN}),
     # Final: a correction comes in as a submission of its own, with its own consent and record.
     S.REJECTED: frozenset(),
     # "This wasn't me" may arrive on any confirmation, the joined one included.

@@ -15,6 +15,8 @@ from pipeline.unit_of_work import UnitOfWork
 def withdraw(unit: UnitOfWork, submission_id: uuid.UUID, link_id: uuid.UUID) -> None:
     """Stop everything; the link by which it was asked for stays, to say so again. Done already, it changes nothing.
 
+    That link may be another submission's, which was joined to this one.
+
     An email that was being handed over just now may still arrive. A job that a worker has in hand finds nothing left
     to do.
     """

@@ -90,6 +90,17 @@ def test_no_text_promises_what_the_product_does_not_do() -> None:
     assert found == []
 
 
+def test_every_link_between_documents_leads_somewhere() -> None:
+    documents = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "bench").rglob("*.md")]
+    broken = [
+        f"{relative(path)}: {target}"
+        for path in documents
+        for target in re.findall(r"\]\(([^)\s]+)\)", path.read_text(encoding="utf-8"))
+        if not re.match(r"[a-z]+:|#", target) and not (path.parent / target.split("#")[0]).exists()
+    ]
+    assert broken == []
+
+
 def test_migrations_are_numbered_in_one_line() -> None:
     revisions = list(reversed(list(_script().walk_revisions())))
     assert [revision.revision for revision in revisions] == [f"{n:04}" for n in range(1, len(revisions) + 1)]

@@ -12,7 +12,7 @@ from pipeline.context import Context
 from pipeline.email.kinds import EmailKind
 from pipeline.models import Duplicate, PersonIndex, Quarantine, RecentRequest, SealedDocument, Submission
 from pipeline.outreach import TO_PERSON, Message, count_recent_requests
-from pipeline.stages.validate import Checked, Unmapped, ValidateStage
+from pipeline.stages.validate import RECIPIENT_LIMIT, Checked, Unmapped, ValidateStage
 from pipeline.status import SubmissionStatus
 from pipeline.submission import Part, read_sealed
 
@@ -28,11 +28,13 @@ def validate_one(context: Context, stage: ValidateStage, submission_id: uuid.UUI
         if isinstance(checked, Unmapped):
             _quarantine(taken, submission, checked.reason)
             return False, []
+        if _is_flooded(taken, checked):
+            _quarantine(taken, submission, RECIPIENT_LIMIT)
+            return False, []
         return _record(taken, submission, checked)
 
 
 def _record(taken: Step, submission: Submission, checked: Checked) -> tuple[bool, list[str]]:
-    withheld = _over_limit(taken, checked)
     _keep(taken, checked)
     earlier = None if checked.problems is not None else _earlier_request(taken, checked)
     if checked.problems is not None:
@@ -50,18 +52,15 @@ def _record(taken: Step, submission: Submission, checked: Checked) -> tuple[bool
     go_on = kind is EmailKind.CONFIRMATION
     if checked.email is None:
         return go_on, []
-    if withheld:
-        taken.record(submission, Action.EMAIL_WITHHELD, {Detail.KIND: kind.value}, reason="recipient limit")
-        return go_on, []
     message = Message(submission.id, kind, TO_PERSON, checked.language, "validated")
     return go_on, [taken.queue_email(submission, message)]
 
 
-def _over_limit(taken: Step, checked: Checked) -> bool:
+def _is_flooded(taken: Step, checked: Checked) -> bool:
     if checked.email is None:
         return False
     earlier = count_recent_requests(taken.session.connection(), {checked.email}, taken.now - dt.timedelta(days=1))
-    return earlier[checked.email] >= taken.context.settings.confirmations_per_recipient_per_day
+    return earlier[checked.email] >= taken.context.settings.requests_per_recipient_per_day
 
 
 def _keep(taken: Step, checked: Checked) -> None:

@@ -27,7 +27,6 @@ class Action(StrEnum):
     EMAIL_UNCERTAIN = "email:uncertain"
     EMAIL_FAILED = "email:failed"
     EMAIL_CANCELLED = "email:cancelled"
-    EMAIL_WITHHELD = "email:withheld"
 
     PAGE_OPENED = "page:opened"
     PAGE_UNLOCK_FAILED = "page:unlock_failed"

@@ -1,17 +1,18 @@
 """A provider accepts or declines a referral. A decline sends the next best match."""
 
+import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from config.screening import LocalizedText
 from pipeline.audit.actions import Action
 from pipeline.context import Context
 from pipeline.db import utc_now
-from pipeline.models import Referral, SealedDocument
+from pipeline.models import Referral, SealedDocument, SecureLink
 from pipeline.referral import REFER_LANE, Room, close
 from pipeline.secure_pages.link import Closed, Link, Locked, find_link, lock_link, lock_of
 from pipeline.secure_pages.opening import disclose
@@ -141,6 +142,7 @@ def _close(context: Context, unit: UnitOfWork, link: Link, sealed: Sealed, answe
     room = Room(unit.connection, [referral.provider_id])
     if answer.accepts:
         close(unit, [referral], ReferralStatus.ACCEPTED, Action.REFERRAL_ACCEPTED, room)
+        _keep_readable(context, unit, link)
     else:
         health = _seal_reason(context, unit, referral, sealed, answer)
         close(
@@ -154,6 +156,13 @@ def _close(context: Context, unit: UnitOfWork, link: Link, sealed: Sealed, answe
         )
         unit.enqueue(REFER_LANE, referral.submission_id, referral.submission_id)
     room.save()
+
+
+def _keep_readable(context: Context, unit: UnitOfWork, link: Link) -> None:
+    """Whoever accepts needs the page from now on, however late the answer came."""
+    until = unit.now + dt.timedelta(days=context.settings.link_valid_days)
+    later = update(SecureLink).where(SecureLink.id == link.id, SecureLink.expires_at < until)
+    unit.connection.execute(later.values(expires_at=until))
 
 
 def _seal_reason(

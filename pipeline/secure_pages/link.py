@@ -19,7 +19,8 @@ from pipeline.unit_of_work import UnitOfWork
 ATTEMPTS_BEFORE_LOCK = 5
 LOCK = dt.timedelta(hours=1)
 ATTEMPTS_EVER = 15
-"""Wrong second factors on one link: after every fifth it is locked for an hour, after these for good."""
+"""Wrong second factors on one link, since the last right one: after every fifth it is locked for an hour, after these
+for good."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,6 +116,7 @@ def open_page(
                 return Wrong(link)
             if not _matches(context, unit, link, sealed, second_factor):
                 return _failed(unit, link)
+            _forget_failures(unit, link)
             new_key = begin_session(unit, link)
             unit.record(link.submission_id, Action.PAGE_UNLOCKED, about(link))
         return Opened(disclose(context, unit, link, sealed, language or link.language), new_key)
@@ -160,6 +161,12 @@ def _failed(unit: UnitOfWork, link: Link) -> Wrong | Locked:
     if failed.failed_attempts % ATTEMPTS_BEFORE_LOCK:
         return Wrong(failed)
     return Locked(failed, None if failed.is_locked_for_good else int(LOCK.total_seconds()))
+
+
+def _forget_failures(unit: UnitOfWork, link: Link) -> None:
+    """Who knows the second factor starts afresh: slips of many visits must not add up to a lock for good."""
+    if link.failed_attempts:
+        unit.connection.execute(update(SecureLink).where(SecureLink.id == link.id).values(failed_attempts=0))
 
 
 def _recorded_lately(connection: Connection, link: Link, now: dt.datetime) -> bool:

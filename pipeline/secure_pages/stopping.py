@@ -1,9 +1,13 @@
 """The button "This wasn't me" on a person's page. It needs only the link: a stranger knows no second factor."""
 
+import uuid
 from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
 
 from pipeline.context import Context
 from pipeline.db import utc_now
+from pipeline.models import Duplicate
 from pipeline.secure_pages.link import Closed, Link, find_link, lock_link
 from pipeline.unit_of_work import begin
 from pipeline.withdrawal import withdraw
@@ -17,14 +21,26 @@ class Stopped:
 
 
 def stop(context: Context, token: str, request_id: str) -> Stopped | Closed:
-    """Stop everything about the request behind a person's live link. The same link says so again when asked again."""
+    """Stop everything about the request behind a person's live link. The same link says so again when asked again.
+
+    Of a request that was joined to an earlier one, that is both: the work goes on in the earlier one.
+    """
     with context.database.read() as connection:
         found = find_link(connection, token, utc_now())
     if found is None or found.provider_id is not None:
         return Closed()
     with begin(context.database, context.keys, found.owner, request_id) as unit:
+        stopped = [found.submission_id, *_joined_to(unit.connection, found.submission_id)]
+        unit.lock(stopped)
         link = lock_link(unit, found)
         if link is None:
             return Closed()
-        withdraw(unit, link.submission_id, link.id)
+        for submission_id in stopped:
+            withdraw(unit, submission_id, link.id)
     return Stopped(found)
+
+
+def _joined_to(connection: Connection, submission_id: uuid.UUID) -> list[uuid.UUID]:
+    """The earlier request that a duplicate repeats. Known before the lock: it is written before any link, for good."""
+    statement = select(Duplicate.duplicate_of).where(Duplicate.submission_id == submission_id)
+    return list(connection.execute(statement).scalars())

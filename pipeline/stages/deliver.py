@@ -26,7 +26,7 @@ from pipeline.engine.stage import Done, Failed, LaneFailure, PermanentFailure, S
 from pipeline.ledger import ClaimedJob
 from pipeline.models import Email
 from pipeline.stages.addressing import Addressing, Letter
-from pipeline.status import EmailStatus, check_email
+from pipeline.status import EmailStatus, SubmissionStatus, check_email
 from pipeline.transports.receipt import Receipt, SendOutcome, Transport
 from pipeline.unit_of_work import UnitOfWork
 
@@ -48,6 +48,7 @@ _ACTION = {
     EmailStatus.HANDED_OVER: Action.EMAIL_HANDED_OVER,
     EmailStatus.FAILED: Action.EMAIL_FAILED,
     EmailStatus.UNCERTAIN: Action.EMAIL_UNCERTAIN,
+    EmailStatus.CANCELLED: Action.EMAIL_CANCELLED,
 }
 LOST_CALL = Receipt(SendOutcome.UNCERTAIN, code="process lost")
 
@@ -95,7 +96,7 @@ class DeliverStage(Stage):
             written: list[Written] = []
             for job in portion:
                 if items[job.id].attempt_id is not None and not self._transport.idempotent:
-                    verdicts.append(Done(job, LOST_CALL))
+                    verdicts.append(_verdict(job, LOST_CALL))
                     continue
                 verdict = self.attempt(job, items[job.id])
                 if isinstance(verdict, Done):
@@ -152,6 +153,8 @@ class DeliverStage(Stage):
             if job.target_id not in queued:
                 continue
             after = _STATUS[receipt.outcome]
+            if after is EmailStatus.QUEUED and self._is_withdrawn(unit, job):
+                after = EmailStatus.CANCELLED  # it was on its way when the person stopped everything
             handed_over_at = unit.now if after is EmailStatus.HANDED_OVER else None
             rows.append((job.target_id, after.value, handed_over_at, receipt.provider_message_id, receipt.code))
             if after is not EmailStatus.QUEUED:
@@ -165,6 +168,10 @@ class DeliverStage(Stage):
                 }
                 unit.record(job.submission_id, _ACTION[after], details, job=job)
         _write_outcomes(unit.connection, rows)
+
+    @staticmethod
+    def _is_withdrawn(unit: UnitOfWork, job: ClaimedJob) -> bool:
+        return job.submission_id is not None and unit.heads[job.submission_id].status is SubmissionStatus.WITHDRAWN
 
     def bury(self, unit: UnitOfWork, jobs: Sequence[tuple[ClaimedJob, str]]) -> None:
         """A dead job's email has failed; one that carries a mark may have been sent, so it is uncertain."""
@@ -186,6 +193,9 @@ def _verdict(job: ClaimedJob, receipt: Receipt) -> Verdict:
     match receipt.outcome:
         case SendOutcome.RETRY:
             return Failed(job, receipt.code, delay_seconds=receipt.retry_after, result=receipt)
+        case SendOutcome.REJECTED | SendOutcome.UNCERTAIN:
+            # Given up by the lane, so that people find it among the dead letters.
+            return Failed(job, f"{receipt.outcome}:{receipt.code}", permanent=True, result=receipt)
         case SendOutcome.LANE_FAILURE:
             return Failed(job, receipt.code, delay_seconds=AGAIN_SECONDS, costs_attempt=False, result=receipt)
         case _:

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from config.plain_name import plain_name
 from pipeline import bulk
 from pipeline.audit.actions import Action, Detail
 from pipeline.context import Context
@@ -21,9 +22,11 @@ from pipeline.outreach import TO_PERSON, Message, count_recent_requests, queue_e
 from pipeline.status import SubmissionStatus
 from pipeline.submission import Part, Sealed, read_sealed
 from pipeline.unit_of_work import UnitOfWork
-from pipeline.validation import validate
+from pipeline.validation import Answer, validate
 
 SCORE_LANE = "score"
+RECIPIENT_LIMIT = "recipient_limit"
+"""Why a readable submission is in quarantine: its address is being flooded. Until it is remapped nobody is told."""
 
 _REQUEST_COLUMNS = ("fingerprint", "submission_id", "received_at", "held_until")
 
@@ -83,8 +86,7 @@ class ValidateStage(Stage):
         checked = validate(context.screening, context.conditions, raw, item.received_at.date())
         answers = checked.answers
         problems = [[problem.field, problem.rule.value] for problem in checked.problems]
-        email, birth = answers.get("email"), answers.get("date_of_birth")
-        person = f"{str(email).casefold()}\0{birth}" if email and birth else None
+        email, person, request = answers.get("email"), _person(answers), _request(answers)
         index = context.vault.blind_index
         return Checked(
             answers=key.seal_json(Part.ANSWERS, answers),
@@ -92,7 +94,7 @@ class ValidateStage(Stage):
             problem_count=len(problems),
             email=index("email", str(email).casefold()) if email else None,
             person=index("person", person) if person else None,
-            request=index("request", f"{person}\0{answers.get('condition')}") if person else None,
+            request=index("request", request) if request else None,
             language=str(answers.get("language") or "en"),
             received_at=item.received_at,
         )
@@ -107,9 +109,11 @@ class ValidateStage(Stage):
         earlier = self._claim_requests(unit, read)
         for job, result in read:
             if isinstance(result, Unmapped):
-                self._quarantine(unit, job, result)
+                self._quarantine(unit, job, result.reason)
+            elif self._is_flooded(requests, result):
+                self._quarantine(unit, job, RECIPIENT_LIMIT)
             else:
-                self._record_checked(unit, job, result, earlier.get(job.target_id), requests)
+                self._record_checked(unit, job, result, earlier.get(job.target_id))
 
     def _record_checked(
         self,
@@ -117,7 +121,6 @@ class ValidateStage(Stage):
         job: ClaimedJob,
         result: Checked,
         earlier: uuid.UUID | None,
-        requests: Counter[bytes],
     ) -> None:
         submission_id = job.target_id
         self._keep(unit, submission_id, result)
@@ -146,12 +149,6 @@ class ValidateStage(Stage):
             kind = EmailKind.CONFIRMATION
         if result.email is None:
             return  # nowhere to write to: staff see it in the rejected submission's timeline
-        requests[result.email] += 1
-        if requests[result.email] > self._context.settings.confirmations_per_recipient_per_day:
-            unit.record(
-                submission_id, Action.EMAIL_WITHHELD, {Detail.KIND: kind.value}, job=job, reason="recipient limit"
-            )
-            return
         queue_email(self._context, unit, Message(submission_id, kind, TO_PERSON, result.language, "validated"), job)
 
     def _keep(self, unit: UnitOfWork, submission_id: uuid.UUID, result: Checked) -> None:
@@ -167,19 +164,26 @@ class ValidateStage(Stage):
             received_at=result.received_at,
         )
 
-    def _quarantine(self, unit: UnitOfWork, job: ClaimedJob, result: Unmapped) -> None:
+    def _is_flooded(self, requests: Counter[bytes], result: Checked) -> bool:
+        """Whether one address got more requests in a day than one person makes: then people look first."""
+        if result.email is None:
+            return False
+        requests[result.email] += 1
+        return requests[result.email] > self._context.settings.requests_per_recipient_per_day
+
+    def _quarantine(self, unit: UnitOfWork, job: ClaimedJob, reason: str) -> None:
         unit.transition(
             job.target_id,
             SubmissionStatus.QUARANTINED,
             Action.SUBMISSION_QUARANTINED,
             job=job,
-            reason=result.reason,
+            reason=reason,
         )
         unit.insert(
             Quarantine.table(),
             submission_id=job.target_id,
             source=unit.heads[job.target_id].source,
-            reason=result.reason,
+            reason=reason,
             quarantined_at=unit.now,
         )
 
@@ -206,3 +210,20 @@ class ValidateStage(Stage):
     def _count_requests(self, unit: UnitOfWork, results: Sequence[Checked | Unmapped]) -> Counter[bytes]:
         indexes = {result.email for result in results if isinstance(result, Checked) and result.email is not None}
         return count_recent_requests(unit.connection, indexes, unit.now - dt.timedelta(days=1))
+
+
+def _person(answers: Mapping[str, Answer]) -> str | None:
+    """Who it is about: twins may share the address and the day of birth, and one person spells a name in many ways."""
+    email, birth = answers.get("email"), answers.get("date_of_birth")
+    if not email or not birth:
+        return None
+    return "\0".join((str(email).casefold(), str(birth), plain_name(str(answers.get("first_name", "")))))
+
+
+def _request(answers: Mapping[str, Answer]) -> str | None:
+    """What the person asks about: the condition, or what was written for another one."""
+    person = _person(answers)
+    if person is None:
+        return None
+    other = plain_name(str(answers.get("condition_other", "")))
+    return "\0".join((person, str(answers.get("condition")), other))

@@ -27,7 +27,7 @@ from pipeline.models import (
 )
 from pipeline.outreach import TO_PERSON, to_provider
 from pipeline.referral import REFER_LANE
-from pipeline.status import SubmissionStatus
+from pipeline.status import EmailStatus, SubmissionStatus
 from tests.support.work import table
 
 _OUTCOMES = {
@@ -117,8 +117,7 @@ class Evidence:
             yield Wrong(None, f"{lost} was answered 2xx and is not here")
         for made_up in self.submissions.keys() - accepted:
             yield Wrong(made_up, "is here, and nobody was told so")
-        for row in self.dead:
-            yield Wrong(row.submission_id, f"dead letter of lane {row.lane}: {row.reason}")
+        yield from self._wrong_dead_letters()
         for row in self.jobs:
             if row.lane != REFER_LANE or row.lease_token is not None:
                 yield Wrong(row.submission_id, f"a job of lane {row.lane} is left")
@@ -131,6 +130,16 @@ class Evidence:
             yield Wrong(None, f"audit: {finding.event_id}: {finding.problem}")
         if len(self._pending) != verification.events:
             yield Wrong(None, f"{verification.events} records, {len(self._pending)} of them for the sequencer")
+
+    def _wrong_dead_letters(self) -> Iterator[Wrong]:
+        """Emails of uncertain fate are listed among the dead letters, and nothing else is."""
+        uncertain = {row.id: row.submission_id for row in self.emails if row.status == EmailStatus.UNCERTAIN}
+        listed = {row.target_id for row in self.dead if row.reason.startswith("uncertain:")}
+        for row in self.dead:
+            if row.target_id not in uncertain:
+                yield Wrong(row.submission_id, f"dead letter of lane {row.lane}: {row.reason}")
+        for email_id in uncertain.keys() - listed:
+            yield Wrong(uncertain[email_id], f"email {email_id} is uncertain and not listed")
 
     def _wrong_with(self, submission: Row[Any]) -> Iterator[str]:
         status = SubmissionStatus(submission.status)
@@ -157,6 +166,7 @@ class Evidence:
         due[Action.SUBMISSION_SCORED.value] = int(status in _OUTCOMES)
         due[Action.REFERRAL_OFFERED.value] = len(referrals)
         due[Action.EMAIL_QUEUED.value] = len(emails)
+        due[Action.JOB_DIED.value] = sum(row.status == EmailStatus.UNCERTAIN for row in emails)
         for action, end in _EMAIL_ENDS.items():
             due[action.value] = sum(row.status == end for row in emails)
         if found != +due:

@@ -91,6 +91,16 @@ def test_this_was_not_me_stops_everything_with_the_link_alone(context: Context, 
     assert app.client.post(path, data=date(BORN)).status_code == 404
 
 
+def test_this_was_not_me_in_a_joined_request_stops_the_earlier_one(sqlite_context: Context) -> None:
+    earlier, joined, app = referred(sqlite_context), referred(sqlite_context), RealApp(sqlite_context)
+    path = f"/s/{joined.token(EmailKind.JOINED)}"
+    stopped = app.client.post(f"{path}/stop")
+    assert (stopped.status_code, app.client.get(path).text) == (200, stopped.text)
+    assert {row.status for row in table(sqlite_context.database, Referral.table())} == {"withdrawn"}
+    for token in (earlier.token(), *map(earlier.provider_token, PROVIDERS)):
+        assert app.client.get(f"/s/{token}").status_code == 404
+
+
 @pytest.mark.parametrize("action", ["", "/code", "/answer", "/stop"])
 def test_nothing_tells_whether_a_link_ever_existed(sqlite_context: Context, action: str) -> None:
     case, app = referred(sqlite_context), RealApp(sqlite_context)

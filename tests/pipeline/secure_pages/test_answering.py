@@ -1,12 +1,14 @@
 """Accepting and declining referrals."""
 
+import datetime as dt
 import json
 
 import pytest
 
 from pipeline.audit.actions import Action
 from pipeline.context import Context
-from pipeline.models import ProviderLoad, Referral, SealedDocument
+from pipeline.db import utc_now
+from pipeline.models import ProviderLoad, Referral, SealedDocument, SecureLink
 from pipeline.secure_pages.answering import (
     Answered,
     DeclineReason,
@@ -18,7 +20,7 @@ from pipeline.secure_pages.answering import (
 from pipeline.secure_pages.link import Closed
 from pipeline.secure_pages.opening import look
 from pipeline.submission import read_sealed
-from tests.pipeline.secure_pages.links import NEXT, PROVIDERS, Referred, referred
+from tests.pipeline.secure_pages.links import NEXT, PROVIDERS, Referred, change, referred
 from tests.support.racing import at_once
 from tests.support.work import actions_about, drain, emails, expire_referrals, table
 
@@ -55,6 +57,20 @@ def test_an_accepted_referral_stays_readable_and_its_place_is_free_again(context
     assert open_referrals(context, PROVIDERS[0]) == 0
     assert case.open(token, session=session).view.accepted
     assert case.recorded(Action.REFERRAL_ACCEPTED)[0].actor == f"provider:{PROVIDERS[0]}"
+
+
+@pytest.mark.parametrize("given", [ACCEPT, DECLINE])
+def test_who_accepts_late_has_the_page_as_long_as_who_accepts_at_once(context: Context, given: ProviderAnswer) -> None:
+    case = referred(context)
+    token, session = case.provider_token(), case.provider_session()
+    soon = utc_now() + dt.timedelta(minutes=1)
+    change(context, SecureLink.table(), expires_at=soon)
+    assert isinstance(answer(case, token, session, given), Answered)
+    expiries = {row.id: row.expires_at for row in table(context.database, SecureLink.table())}
+    of_accepted = expiries.pop(case.link(token).id)
+    days = context.settings.link_valid_days if given.accepts else 0
+    assert abs(of_accepted - soon - dt.timedelta(days=days)) < dt.timedelta(minutes=2)
+    assert set(expiries.values()) == {soon}, "nobody else's"
 
 
 def test_a_decline_needs_a_reason_closes_the_page_and_sends_the_next_best_match(context: Context) -> None:

@@ -69,11 +69,26 @@ def test_wrong_dates_lock_the_link_for_an_hour_and_in_the_end_for_good(context: 
     fail_long_ago(later, token, 5)
     assert isinstance(later.open(token, "1975-03-29"), Wrong), "an hour later it may be tried again"
     assert isinstance(later.open(token, BORN), Opened)
-    assert later.link(token).failed_attempts == 6, "success does not take attempts back"
+    assert isinstance(later.open(token), Wrong), "no lock is left"
     fail_long_ago(later, token, ATTEMPTS_EVER)
     for_good = later.open(token, BORN)
     assert isinstance(for_good, Locked)
     assert for_good.seconds is None
+
+
+def test_the_right_second_factor_takes_attempts_back_and_the_next_fifth_wrong_one_locks_again(
+    context: Context,
+) -> None:
+    case = referred(context)
+    for token, right in ((case.token(), BORN), (case.provider_token(), case.new_code(case.provider_token()))):
+        fail_long_ago(case, token, ATTEMPTS_EVER - 1)
+        assert isinstance(case.open(token, right), Opened)
+        assert case.link(token).failed_attempts == 0
+        assert isinstance(look(context, token, None, "request"), Gated)
+        results = [case.open(token, "wrong") for _ in range(5)]
+        assert [type(each) for each in results] == [Wrong] * 4 + [Locked]
+        assert results[-1].seconds == 3600
+        assert isinstance(case.open(token, right), Locked)
 
 
 def test_guesses_at_the_same_time_are_all_counted(context: Context) -> None:

@@ -54,6 +54,36 @@ def test_everything_stops_and_the_same_link_says_so_again(context: Context) -> N
         assert verify_events(connection, context.keys).findings == ()
 
 
+def test_a_joined_requests_link_stops_the_earlier_request_too(context: Context) -> None:
+    earlier, joined, other = referred(context), referred(context), referred(context, email="other@example.org")
+    token, session = joined.token(EmailKind.JOINED), earlier.provider_session()
+    for _ in range(2):
+        assert isinstance(stop(context, token, "request"), Stopped)
+    assert isinstance(look(context, token, None, "request"), Stopped)
+    for case in (earlier, joined):
+        assert status_of(context, case.submission_id) is SubmissionStatus.WITHDRAWN
+        withdrawn = case.recorded(Action.SUBMISSION_WITHDRAWN)
+        assert [row.actor for row in withdrawn] == [f"person:{joined.submission_id}"]
+    ended = [earlier.token(), earlier.token(EmailKind.CONFIRMATION), *map(earlier.provider_token, PROVIDERS)]
+    assert all(isinstance(look(context, each, session, "request"), Closed) for each in ended)
+    offers = {(row.submission_id, row.status) for row in table(context.database, Referral.table())}
+    assert offers == {(earlier.submission_id, "withdrawn"), (other.submission_id, "offered")}
+    assert status_of(context, other.submission_id) is SubmissionStatus.CANDIDATE
+    assert status_of(context, referred(context).submission_id) is SubmissionStatus.CANDIDATE, "nothing to be joined to"
+    with context.database.snapshot() as connection:
+        assert verify_events(connection, context.keys).findings == ()
+
+
+def test_both_links_of_a_repeated_request_used_at_the_same_time_stop_it_once(context: Context) -> None:
+    earlier, joined = referred(context), referred(context)
+    tokens = (earlier.token(), joined.token(EmailKind.JOINED))
+    results = at_once(2, lambda number: stop(context, tokens[number], "request"))
+    assert isinstance(results[1], Stopped)
+    assert {status_of(context, case.submission_id) for case in (earlier, joined)} == {SubmissionStatus.WITHDRAWN}
+    assert len(earlier.recorded(Action.SUBMISSION_WITHDRAWN)) == 1
+    assert len(earlier.recorded(Action.REFERRAL_WITHDRAWN)) == 3
+
+
 def test_a_later_request_of_the_same_person_is_not_joined_to_the_withdrawn_one(context: Context) -> None:
     case = referred(context)
     stop(context, case.token(), "request")

@@ -7,12 +7,15 @@ from typing import Never
 import pytest
 from sqlalchemy import update
 
+from pipeline.audit import actions
 from pipeline.context import Context
 from pipeline.email.message import Outgoing
 from pipeline.models import AuditEvent, DeadJob, Email, LanePause
 from pipeline.stages.addressing import Letter
 from pipeline.stages.deliver import DeliverStage
 from pipeline.transports.receipt import Receipt, SendOutcome
+from pipeline.unit_of_work import begin
+from pipeline.withdrawal import withdraw
 from tests.support.networks import fitting, put_in_force
 from tests.support.probe import Killed
 from tests.support.submissions import person, submit
@@ -70,14 +73,16 @@ def test_an_answer_settles_the_email_and_is_on_record(
     (first,) = [row for row in table(context.database, Email.table()) if row.id == transport.sent[0].email_id]
     assert (first.status, first.transport, first.attempt_id) == (status, "scripted", None)
     assert (first.handed_over_at is not None) == (status == "handed_over")
-    assert actions_about(context, first.submission_id)[-1] == action
+    recorded = [action] if status == "handed_over" else [action, "job:died"]
+    assert actions_about(context, first.submission_id)[-len(recorded) :] == recorded
     if isinstance(receipt, Receipt):
         assert (first.provider_message_id, first.detail) == (receipt.provider_message_id, receipt.code)
     else:
         assert first.detail == "unexpected:RuntimeError"
     assert sorted(standing(context)) == sorted([status, "handed_over", "handed_over"])
     assert not jobs(context.database, "email")
-    assert not table(context.database, DeadJob.table())
+    dead = [row.target_id for row in table(context.database, DeadJob.table())]
+    assert dead == ([] if status == "handed_over" else [first.id])
     send(context, transport)
     assert len(transport.sent) == 3
 
@@ -131,6 +136,27 @@ def test_one_lost_connection_delays_one_email_and_pauses_nobody(
     (job,) = jobs(context.database, "email")
     assert job.attempts == 0
     assert job.due_at > job.created_at
+
+
+def test_an_email_on_its_way_when_the_person_stopped_everything_is_not_tried_again(
+    context: Context, confirmations: list[uuid.UUID]
+) -> None:
+    stopped = confirmations[0]
+
+    class StoppedMeanwhile(ScriptedTransport):
+        def send(self, message: Outgoing) -> Receipt:
+            if not self.sent:
+                with begin(context.database, context.keys, actions.person(stopped)) as unit:
+                    withdraw(unit, stopped, uuid.uuid4())
+            return super().send(message)
+
+    transport = StoppedMeanwhile([Receipt(SendOutcome.RETRY, None, "451")] * 3)
+    send(context, transport)
+    assert emails(context, stopped) == [("confirmation", "person", "cancelled")]
+    assert actions_about(context, stopped)[-1] == "email:cancelled"
+    make_due(context.database)
+    send(context, transport)
+    assert sorted(standing(context)) == ["cancelled", "handed_over", "handed_over"]
 
 
 def test_a_worker_that_is_told_to_stop_finishes_the_slice_in_hand_and_gives_the_rest_back(

@@ -1,9 +1,15 @@
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 
+from pipeline import ledger
 from pipeline.context import Context
-from pipeline.models import ProviderLoad, Referral
+from pipeline.db import utc_now
+from pipeline.engine.stage import Stage
+from pipeline.lanes import build_lanes
+from pipeline.models import DeadJob, ProviderLoad, Referral
+from pipeline.stages.refer import ReferStage
 from pipeline.status import SubmissionStatus
 from tests.support.networks import fitting, put_in_force
 from tests.support.submissions import person, submit
@@ -95,6 +101,65 @@ def test_whoever_found_no_room_is_offered_when_there_is_some(context: Context) -
     assert referrals(context) == [("small", "expired"), ("small", "offered")]
     assert "referral:exhausted" in actions_about(context, first.submission_id)
     assert loads(context) == {"small": 1}
+
+
+@pytest.fixture
+def failing(seven: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[Context]:
+    """The seven, one submission whose offers have expired, and a lane `refer` that fails each time."""
+    submit(seven)
+    drain(seven)
+    expire_referrals(seven.database)
+
+    def fail(_stage: Stage, _item: object) -> None:
+        raise ValueError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ReferStage, "work", fail)
+        yield seven
+
+
+def test_the_sweep_lets_a_failing_job_back_off(failing: Context) -> None:
+    run_sweep(failing)
+    drain(failing)
+    (before,) = jobs(failing.database, "refer")
+    assert before.attempts == 1
+    assert before.due_at > utc_now()
+    run_sweep(failing)
+    assert jobs(failing.database, "refer") == [before]
+
+
+def test_a_job_that_fails_each_time_becomes_a_dead_letter_and_stays_one(failing: Context) -> None:
+    for _ in range(20):
+        run_sweep(failing)
+        make_due(failing.database)
+        drain(failing)
+    assert jobs(failing.database, "refer") == []
+    (dead,) = table(failing.database, DeadJob.table())
+    assert (dead.lane, dead.attempts) == ("refer", build_lanes(failing)["refer"].maximum_attempts)
+
+
+def test_the_sweep_leaves_a_job_alone_that_a_worker_holds(seven: Context) -> None:
+    submit(seven)
+    drain(seven)
+    expire_referrals(seven.database)
+    run_sweep(seven)
+    with seven.database.write() as connection:
+        ledger.claim(connection, "refer", 1, 60.0)
+    (before,) = jobs(seven.database, "refer")
+    run_sweep(seven)
+    assert jobs(seven.database, "refer") == [before]
+
+
+def test_a_job_that_waits_for_room_is_pulled_forward(seven: Context) -> None:
+    kept = submit(seven)
+    drain(seven)
+    with seven.database.write() as connection:
+        ledger.enqueue(connection, [ledger.NewJob("refer", kept.submission_id, kept.submission_id, 3600.0)])
+    drain(seven)
+    assert len(jobs(seven.database, "refer")) == 1
+    nobody_answers(seven)
+    assert jobs(seven.database, "refer") == []
+    assert referrals(seven)[:3] == [(each, "expired") for each in IDS[:3]]
 
 
 def test_a_provider_that_was_retired_gets_no_new_offers(seven: Context) -> None:

@@ -104,21 +104,40 @@ def test_of_two_validated_at_the_same_moment_one_is_joined_to_the_other(postgres
 
 
 @pytest.mark.parametrize("one_by_one", [True, False])
-def test_an_address_gets_only_so_many_confirmations_a_day(installation: Installation, *, one_by_one: bool) -> None:
-    context = installation.context(confirmations_per_recipient_per_day=2)
+def test_what_floods_an_address_waits_and_mails_nobody(installation: Installation, *, one_by_one: bool) -> None:
+    context = installation.context(requests_per_recipient_per_day=2)
     several = []
     for number in range(4):
         several.append(submit(context, person(number, language="en"), email="someone.else@example.org"))
         if one_by_one:
             drain(context, "validate")
     drain(context, "validate")
-    assert statuses(context) == {"valid": 4}
+    assert statuses(context) == {"valid": 2, "quarantined": 2}
     told = [emails(context, kept.submission_id) for kept in several]
     assert told == [[("confirmation", "person", "queued")]] * 2 + [[]] * 2
-    assert actions_about(context, several[3].submission_id)[-1] == "email:withheld"
+    assert {row.reason for row in table(context.database, Quarantine.table())} == {"recipient_limit"}
     someone = submit(context, person(5))
     drain(context, "validate")
     assert emails(context, someone.submission_id) == [("confirmation", "person", "queued")]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ({"first_name": "Ana"}, {"first_name": "Eva"}),
+        (
+            {"condition": "other", "condition_other": "frozen shoulder"},
+            {"condition": "other", "condition_other": "tennis elbow"},
+        ),
+    ],
+)
+def test_twins_and_requests_about_different_things_are_not_joined(
+    context: Context, one: dict[str, Any], other: dict[str, Any]
+) -> None:
+    for answers in (one, other):
+        submit(context, person(1) | answers)
+    drain(context, "validate")
+    assert statuses(context) == {"valid": 2}
 
 
 def test_validating_again_changes_nothing(context: Context) -> None:
