@@ -119,8 +119,13 @@ class Settings(BaseSettings):
 
     @cached_property
     def embedded_database(self) -> bool:
-        """Whether the database is the one in the data directory, whose keys may be created automatically."""
+        """Whether the database is the one in the data directory."""
         return not self.database_url
+
+    @cached_property
+    def may_create_keys(self) -> bool:
+        """Whether missing keysets are created: only for the embedded database, in its own data directory."""
+        return self.embedded_database and self.keys_dir is None
 
     @cached_property
     def effective_database_url(self) -> str:

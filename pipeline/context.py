@@ -31,7 +31,7 @@ def open_context(settings: Settings) -> Context:
     Raises `ConfigurationMistake` (file, line, what was expected) and `KeyProblem` (missing or wrong keyset).
     """
     screening = load_screening(settings.screening_file)
-    keys = load_keysets(settings.effective_keys_dir, create=settings.embedded_database)
+    keys = load_keysets(settings.effective_keys_dir, create=settings.may_create_keys)
     database = Database(settings.effective_database_url)
     check_fingerprints(database, keys)
     return Context(

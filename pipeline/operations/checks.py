@@ -80,7 +80,7 @@ def _keys(settings: Settings) -> Check:
     try:
         load_keysets(settings.effective_keys_dir)
     except KeyProblem as problem:
-        if settings.embedded_database and not settings.effective_keys_dir.exists():
+        if settings.may_create_keys and not settings.effective_keys_dir.exists():
             return Check("keys", Outcome.WARNING, "not there yet: the first `careroute up` or `migrate` makes them")
         return Check("keys", Outcome.FAILED, str(problem))
     return Check("keys", Outcome.GOOD, f"in {settings.effective_keys_dir}")

@@ -35,7 +35,7 @@ def prepare(settings: Settings) -> Prepared:
     if settings.embedded_database:
         settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Before the database is touched: a deployment without its keys must not leave half a start behind.
-    keys = load_keysets(settings.effective_keys_dir, create=settings.embedded_database)
+    keys = load_keysets(settings.effective_keys_dir, create=settings.may_create_keys)
     database = Database(settings.effective_database_url)
     try:
         revision = migrate(database)

@@ -2,6 +2,7 @@ import json
 import shutil
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,9 +33,19 @@ def own_keys(sqlite_installation: Installation, tmp_path: Path) -> Installation:
     return Installation(sqlite_installation.folder, folder, "")
 
 
+@pytest.mark.parametrize("elsewhere", [{"keys_dir": Path("/keys")}, {"database_url": "postgresql+psycopg://db/x"}])
+def test_anywhere_else_a_missing_key_is_not_made_up(tmp_path: Path, elsewhere: dict[str, Any]) -> None:
+    assert Installation(tmp_path, tmp_path / "keys", "").settings(keys_dir=None).may_create_keys
+    settings = Installation(tmp_path, tmp_path / "keys", "").settings(**elsewhere)
+    assert not settings.may_create_keys
+    with pytest.raises(KeyProblem, match=r"vault\.json is missing"):
+        load_keysets(tmp_path / "nowhere", create=settings.may_create_keys)
+
+
 def test_the_embedded_installation_makes_its_own_keys_for_its_owner_only(tmp_path: Path) -> None:
     installation = Installation(tmp_path, tmp_path / "keys", "")
-    load_keysets(installation.settings().effective_keys_dir, create=installation.settings().embedded_database)
+    settings = installation.settings(keys_dir=None)
+    load_keysets(settings.effective_keys_dir, create=settings.may_create_keys)
     files = sorted(installation.keys_dir.iterdir())
     assert [file.name for file in files] == ["audit.json", "index.json", "vault.json"]
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
