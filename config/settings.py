@@ -125,7 +125,8 @@ class Settings(BaseSettings):
     @cached_property
     def may_create_keys(self) -> bool:
         """Whether missing keysets are created: only for the embedded database, in its own data directory."""
-        return self.embedded_database and self.keys_dir is None
+        inside = self.effective_keys_dir.resolve().is_relative_to(self.data_dir.resolve())
+        return self.embedded_database and inside
 
     @cached_property
     def effective_database_url(self) -> str:
