@@ -126,7 +126,7 @@ def _load(path: Path) -> tink.KeysetHandle:
     except FileNotFoundError:
         raise KeyProblem(
             f"{path} is missing: keys are created automatically only for the embedded database. "
-            f"Put the keyset there, or create one for a new installation with `careroute keys new`"
+            f"Put the keyset there, or create one for a new installation with `careroute keys new FOLDER`"
         ) from None
     except (tink.TinkError, ValueError, UnicodeDecodeError) as error:
         raise KeyProblem(f"{path} is not a Tink keyset in JSON form ({type(error).__name__})") from None
