@@ -201,17 +201,21 @@ class Supervisor:
         self._report(f"{name} is given up")
 
 
+_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 @contextlib.contextmanager
 def termination_as_interrupt() -> Iterator[None]:
     """SIGTERM and a closed terminal unwind the stack like Ctrl-C does, so that `with` blocks stop what they started.
 
-    For the main thread of a command.
+    For the main thread of a command. SIGINT is among them: a shell without job control starts what it puts into the
+    background with SIGINT ignored, and Python then leaves it so.
     """
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.signal(number, interrupt) for number in _ENDINGS}
     try:
         yield
     finally:
