@@ -32,6 +32,9 @@ setup: $(VENV)/.project ## install what running needs into .venv
 .PHONY: setup-dev
 setup-dev: $(VENV)/.project $(VENV)/.dev ## and what developing needs
 
+.PHONY: setup-bench
+setup-bench: setup-dev $(VENV)/.bench ## and what the bench compares with
+
 $(VENV)/.bootstrap: requirements/bootstrap.lock
 	@python="$(PYTHON)"; \
 	if [ -z "$$python" ]; then \
@@ -52,6 +55,11 @@ $(VENV)/.runtime: requirements/runtime.lock $(VENV)/.bootstrap
 $(VENV)/.dev: requirements/dev.lock $(VENV)/.runtime
 	@echo "Installing the development packages"
 	@$(INSTALL) --require-hashes -r requirements/dev.lock
+	@touch $@
+
+$(VENV)/.bench: requirements/bench.lock $(VENV)/.runtime
+	@echo "Installing the packages that the bench compares with"
+	@$(INSTALL) --require-hashes -r requirements/bench.lock
 	@touch $@
 
 $(VENV)/.project: pyproject.toml $(VENV)/.runtime
@@ -96,7 +104,7 @@ format: setup-dev ## rewrite the sources in the project's style
 	$(BIN)/djlint templates/web --reformat --quiet
 
 .PHONY: bench
-bench: setup-dev ## measure Careroute beside a textbook Celery chain; ARGS="--help" tells what can be chosen
+bench: setup-bench ## measure Careroute beside others; ARGS="--help" tells what can be chosen
 	@$(RUN) bench $(ARGS)
 
 .PHONY: screenshots
@@ -109,6 +117,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
 lock: $(VENV)/.bootstrap ## choose package versions again; ARGS=--upgrade takes the newest
 	$(COMPILE) $(ARGS) pyproject.toml -o requirements/runtime.lock
 	$(COMPILE) $(ARGS) --group dev pyproject.toml -c requirements/runtime.lock -o requirements/dev.lock
+	$(COMPILE) $(ARGS) --group bench -c requirements/runtime.lock -o requirements/bench.lock
 	$(COMPILE) $(ARGS) requirements/bootstrap.in -c requirements/dev.lock -o requirements/bootstrap.lock
 
 .PHONY: clean

@@ -1,16 +1,23 @@
-"""Program: measure both sides in turn, print what came out and write it down. Exit code 1: a figure was missed."""
+"""Program: measure, print what came out and write it down, part by part. Exit code 1: a figure was missed."""
 
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from bench import matching_report, report, what_if
 from bench.counting import count_costs
+from bench.failure import BenchFailed
 from bench.laboratory import can_count_statements, open_laboratory
+from bench.matching import QUICK_PLAN, Plan, measure_matching
 from bench.measure import Load, Round, measure_round
-from bench.report import CAREROUTE, TEXTBOOK, Results, conditions, page
-from bench.sides import SIDES, BenchFailed
+from bench.parts import Part, with_part
+from bench.report import CAREROUTE, TEXTBOOK, Results, pipeline_conditions, pipeline_part
+from bench.sides import SIDES
+from config.conditions import load_conditions
+from config.screening import load_screening
+from config.settings import Settings
 from embedded.supervisor import termination_as_interrupt
 
 CORES = 2
@@ -24,23 +31,30 @@ def main(arguments: Sequence[str]) -> int:
         chosen.submissions = min(chosen.submissions, QUICK_SUBMISSIONS)
         chosen.textbook_submissions = min(chosen.textbook_submissions, QUICK_TEXTBOOK_SUBMISSIONS)
         chosen.repeats, chosen.seconds = 1, min(chosen.seconds, QUICK_SECONDS)
+    command = "make bench" + (f' ARGS="{" ".join(arguments)}"' if arguments else "")
+    names = [chosen.only] if chosen.only else list(PARTS)
     _use_cores(CORES)
     try:
         with termination_as_interrupt():
-            results = _measure(chosen, "make bench" + (f' ARGS="{" ".join(arguments)}"' if arguments else ""))
+            parts = [_finish(chosen, PARTS[name](chosen, command)) for name in names]
     except BenchFailed as failure:
         print(failure, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
-    report = page(results)
-    print(report)
+    return 0 if all(part.reached for part in parts) else 1
+
+
+def _finish(chosen: argparse.Namespace, part: Part) -> Part:
+    """Print a part, and put it beside what was written before."""
+    print(f"## {part.title}\n\n{part.text()}")
     if not chosen.quick:
-        chosen.output.write_text(report, encoding="utf-8")
-    return 0 if results.reached else 1
+        before = chosen.output.read_text(encoding="utf-8") if chosen.output.exists() else ""
+        chosen.output.write_text(with_part(before, part, _TITLES), encoding="utf-8")
+    return part
 
 
-def _measure(chosen: argparse.Namespace, command: str) -> Results:
+def _pipeline(chosen: argparse.Namespace, command: str) -> Part:
     seconds = chosen.seconds / chosen.repeats
     loads = {
         CAREROUTE: Load(chosen.submissions, chosen.rate, seconds),
@@ -53,13 +67,34 @@ def _measure(chosen: argparse.Namespace, command: str) -> Results:
                 measured = measure_round(side, laboratory, loads[side.name])
                 rounds[side.name].append(measured)
                 print(f"round {number + 1}: {side.name} {measured.throughput:.1f} submissions/s", file=sys.stderr)
-        said = conditions(laboratory, command)
+        said = pipeline_conditions(laboratory, command)
     costs = {}
     if can_count_statements():
         with open_laboratory(statements=True) as laboratory:
             for side in SIDES:
                 costs[side.name] = count_costs(side, laboratory, loads[side.name])
-    return Results(rounds, loads, costs, said)
+    return pipeline_part(Results(rounds, loads, costs, said))
+
+
+def _matching(chosen: argparse.Namespace, command: str) -> Part:
+    screening = load_screening(Settings.model_fields["screening_file"].default)
+    conditions = load_conditions(Settings.model_fields["conditions_file"].default)
+    measured = measure_matching(screening, conditions, QUICK_PLAN if chosen.quick else Plan())
+    return matching_report.matching_part(measured, command)
+
+
+def _what_if(chosen: argparse.Namespace, command: str) -> Part:
+    with open_laboratory() as laboratory:
+        measured = what_if.measure_what_if(laboratory, what_if.QUICK_SIZE if chosen.quick else what_if.Size())
+        return what_if.what_if_part(measured, laboratory, command)
+
+
+PARTS: Mapping[str, Callable[[argparse.Namespace, str], Part]] = {
+    "pipeline": _pipeline,
+    "matching": _matching,
+    "what-if": _what_if,
+}
+_TITLES = (report.TITLE, matching_report.TITLE, what_if.TITLE)
 
 
 def _use_cores(count: int) -> None:
@@ -69,14 +104,18 @@ def _use_cores(count: int) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m bench", description="Careroute beside a textbook Celery chain.")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description="What Careroute takes, beside what others take."
+    )
     parser.add_argument("--quick", action="store_true", help="a short run, printed only")
-    parser.add_argument("--submissions", type=int, default=2000, help="backlog for Careroute (2000)")
-    parser.add_argument("--textbook-submissions", type=int, default=300, help="backlog for the textbook (300)")
-    parser.add_argument("--repeats", type=int, default=3, help="rounds of each side, in turn (3)")
-    parser.add_argument("--rate", type=float, default=20.0, help="submissions per second while latency is taken (20)")
-    parser.add_argument("--seconds", type=float, default=15.0, help="how long, over all rounds of a side (15)")
+    parser.add_argument("--only", choices=PARTS, help="measure one part; the others stay as they were written")
     parser.add_argument("--output", type=Path, default=RESULTS, help="the file written (bench/RESULTS.md)")
+    pipeline = parser.add_argument_group("pipeline")
+    pipeline.add_argument("--submissions", type=int, default=2000, help="backlog for Careroute (2000)")
+    pipeline.add_argument("--textbook-submissions", type=int, default=300, help="backlog for the textbook (300)")
+    pipeline.add_argument("--repeats", type=int, default=3, help="rounds of each side, in turn (3)")
+    pipeline.add_argument("--rate", type=float, default=20.0, help="submissions per second while latency is taken (20)")
+    pipeline.add_argument("--seconds", type=float, default=15.0, help="how long, over all rounds of a side (15)")
     return parser
 
 

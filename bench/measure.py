@@ -7,8 +7,9 @@ the submission's data key, which is never updated, and of the email's row with t
 import time
 from dataclasses import dataclass
 
+from bench.failure import BenchFailed
 from bench.laboratory import Laboratory
-from bench.sides import BenchFailed, Side, Workers, fresh_side
+from bench.sides import Side, Workers, fresh_side
 from bench.work import Work, read_work
 
 _WARM_UP_EACH = 10

@@ -31,6 +31,19 @@ _ZIP_CODES = ("94110", "78701", "10001", "98101", "60601")
 _YOUNGEST = dt.date(1980, 1, 1)
 
 
+def contact(number: int) -> dict[str, str]:
+    """Who person `number` is, how to reach them, and both consents."""
+    return {
+        "submitter": "guardian",
+        "guardian_name": "Guardian of the Bench",
+        "first_name": _FIRST_NAMES[number % len(_FIRST_NAMES)],
+        "last_name": _LAST_NAMES[number % len(_LAST_NAMES)],
+        "email": f"person{number}@mail.example",
+        "consent_contact": _CONSENT,
+        "consent_share": _CONSENT,
+    }
+
+
 def body(number: int) -> bytes:
     """The JSON that a web form sends for person `number`."""
     born = _YOUNGEST - dt.timedelta(days=number % 7300)

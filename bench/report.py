@@ -1,20 +1,17 @@
-"""What came out, as a page of text."""
+"""What came out of the pipeline, as a part of RESULTS.md."""
 
-import datetime as dt
-import os
-import platform
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
-from pathlib import Path
 
 from bench.counting import Cost, Costs
 from bench.laboratory import Laboratory
 from bench.measure import Load, Round
+from bench.parts import Figure, Part, conditions
 from bench.people import EMAILS_PER_PERSON
 
 CAREROUTE, TEXTBOOK = "careroute", "textbook"
+TITLE = "The pipeline beside a textbook Celery application"
 WANTED_RATIO = 10.0
 
 
@@ -41,49 +38,56 @@ class Results:
         return self.throughput(CAREROUTE) / self.throughput(TEXTBOOK)
 
     @property
-    def reached(self) -> bool:
-        """Whether both of the promised figures were reached."""
-        return self.throughput_ratio >= WANTED_RATIO and self.wait(CAREROUTE, 50) <= self.wait(TEXTBOOK, 50)
+    def wait_ratio(self) -> float:
+        return self.wait(CAREROUTE, 50) / self.wait(TEXTBOOK, 50)
 
 
-def page(results: Results) -> str:
-    """The whole report, in Markdown."""
-    parts = (
-        "# Careroute beside a textbook Celery application\n",
-        "Written by `make bench`. Both sides do the same full work on the same machine in the same run, in turn, round",
-        f"by round: {EMAILS_PER_PERSON} emails a submission, two worker processes, PostgreSQL, Redis, null transport.",
-        "What the textbook is, and what it leaves out to its own advantage, is said in `bench/textbook/__init__.py`.\n",
-        *_throughput(results),
-        *_latency(results),
-        *_costs(results),
-        "## Conditions\n",
-        *(f"- {line}" for line in results.conditions),
-        "",
-        "Absolute figures belong to this machine and this hour; the ratios are what is claimed.\n",
+def pipeline_part(results: Results) -> Part:
+    return Part(
+        TITLE,
+        (
+            Figure(
+                "throughput of a backlog, as a multiple of the textbook's",
+                f"at least {WANTED_RATIO:.0f}",
+                f"{results.throughput_ratio:.1f}",
+                results.throughput_ratio >= WANTED_RATIO,
+            ),
+            Figure(
+                "median time to the confirmation, as a multiple of the textbook's",
+                "at most 1",
+                f"{results.wait_ratio:.2f}",
+                results.wait_ratio <= 1,
+            ),
+        ),
+        (
+            "Both sides do the same full work on the same machine in the same run, in turn, round by round:",
+            f"{EMAILS_PER_PERSON} emails a submission, two worker processes, PostgreSQL, Redis, null transport. What",
+            "the textbook is, and what it leaves out to its own advantage, is said in `bench/textbook/__init__.py`.\n",
+            *_throughput(results),
+            *_latency(results),
+            *_costs(results),
+            *results.conditions,
+        ),
     )
-    return "\n".join(parts)
 
 
-def conditions(laboratory: Laboratory, command: str) -> list[str]:
-    """The machine, the versions, the day, and how to do it again."""
+def pipeline_conditions(laboratory: Laboratory, command: str) -> list[str]:
+    return conditions(command, ("celery", "kombu", "redis", "sqlalchemy", "psycopg"), servers(laboratory))
+
+
+def servers(laboratory: Laboratory) -> dict[str, str]:
+    """The servers' versions and how they keep what they have."""
     with laboratory.fresh("versions") as (context, _), context.database.read() as connection:
         postgresql = connection.exec_driver_sql("SHOW server_version").scalar_one()
     with laboratory.broker() as client:
         server = client.info("server")
-    broker = f"Valkey {server['valkey_version']}" if "valkey_version" in server else f"Redis {server['redis_version']}"
-    packages = ", ".join(f"{name} {version(name)}" for name in ("celery", "kombu", "redis", "sqlalchemy", "psycopg"))
-    return [
-        f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M} UTC, {platform.system()} {platform.release()} {platform.machine()}",
-        f"{_processor()}; {_cores()} cores used of {os.cpu_count()}",
-        f"Python {platform.python_version()}, PostgreSQL {postgresql} (fsync on), {broker} (AOF every second)",
-        packages,
-        f"Again: `{command}`",
-    ]
+    name, key = ("Valkey", "valkey_version") if "valkey_version" in server else ("Redis", "redis_version")
+    return {"PostgreSQL": f"{postgresql} (fsync on)", name: f"{server[key]} (AOF every second)"}
 
 
 def _throughput(results: Results) -> list[str]:
     lines = [
-        "## Throughput of a backlog\n",
+        "### Throughput of a backlog\n",
         "Submissions accepted beforehand, workers warm; from the word to go to the last email handed over.\n",
         "| side | submissions | rounds (submissions/s) | median |",
         "| --- | ---: | --- | ---: |",
@@ -91,15 +95,13 @@ def _throughput(results: Results) -> list[str]:
     for side, rounds in results.rounds.items():
         each = ", ".join(f"{one.throughput:.1f}" for one in rounds)
         lines.append(f"| {side} | {results.loads[side].submissions} | {each} | {results.throughput(side):.1f} |")
-    said = "reached" if results.throughput_ratio >= WANTED_RATIO else "not reached"
-    lines.append(f"\nRatio of the medians: **{results.throughput_ratio:.1f}** (wanted: {WANTED_RATIO:.0f}; {said}).\n")
-    return lines
+    return [*lines, ""]
 
 
 def _latency(results: Results) -> list[str]:
     load = results.loads[CAREROUTE]
     lines = [
-        f"## Time to the confirmation at {load.rate:g} submissions/s\n",
+        f"### Time to the confirmation at {load.rate:g} submissions/s\n",
         "From the submission's commit to the commit that says its confirmation was handed over, by the database's",
         "clock.\n",
         "| side | submissions | p50 | p99 |",
@@ -109,22 +111,19 @@ def _latency(results: Results) -> list[str]:
         count = sum(len(one.waits) for one in rounds)
         p50, p99 = results.wait(side, 50) * 1000, results.wait(side, 99) * 1000
         lines.append(f"| {side} | {count} | {p50:.1f} ms | {p99:.1f} ms |")
-    ratio = results.wait(CAREROUTE, 50) / results.wait(TEXTBOOK, 50)
-    said = "reached" if ratio <= 1 else "not reached"
     lines += [
         f"\nThe {side} does not keep up with this rate here: its figures are of a growing queue."
         for side in results.rounds
         if results.throughput(side) < load.rate
     ]
-    lines.append(f"\nRatio of the p50: **{ratio:.2f}** (wanted: at most 1; {said}).\n")
-    return lines
+    return [*lines, ""]
 
 
 def _costs(results: Results) -> list[str]:
     if not results.costs:
         return ["Statements were not counted: this PostgreSQL has no pg_stat_statements.\n"]
     lines = [
-        "## What one submission costs\n",
+        "### What one submission costs\n",
         "Counted apart, with `pg_stat_statements` and Redis' `commandstats`; BEGIN, COMMIT and ROLLBACK are not",
         "counted as statements. Polls and sweeps, a few a second whatever comes in, are left out.\n",
         "| side | when | statements | commits | broker messages |",
@@ -141,16 +140,3 @@ def _costs(results: Results) -> list[str]:
 
 def _cost(side: str, when: str, cost: Cost) -> str:
     return f"| {side} | {when} | {cost.statements:.2f} | {cost.commits:.2f} | {cost.messages:.2f} |"
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _processor() -> str:
-    listed = Path("/proc/cpuinfo")
-    if listed.exists():
-        for line in listed.read_text(encoding="utf-8").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or "processor unknown"

@@ -12,6 +12,7 @@ import redis
 from sqlalchemy import delete
 
 from bench import people
+from bench.failure import BenchFailed
 from bench.laboratory import Laboratory
 from bench.textbook import app as textbook
 from bench.textbook import intake
@@ -28,10 +29,6 @@ GIVE_UP_SECONDS = 120.0
 
 _LOADING_THREADS = 4
 _STOP_SECONDS = 10.0
-
-
-class BenchFailed(Exception):
-    """The measurement could not be completed; the message holds the end of the workers' logs."""
 
 
 class Side(ABC):

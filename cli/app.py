@@ -12,6 +12,8 @@ from cli.keys import keys
 from cli.looking import show, status
 from cli.providers import providers
 from cli.quarantine import quarantine
+from cli.review import review
+from cli.score import score
 from cli.submit import submit
 
 app = typer.Typer(
@@ -33,11 +35,13 @@ app.command(rich_help_panel=_RUN)(processes.worker)
 app.command(rich_help_panel=_RUN)(processes.beat)
 app.command(rich_help_panel=_LOOK)(status)
 app.command(rich_help_panel=_LOOK)(show)
+app.command(rich_help_panel=_LOOK)(score)
 app.command(rich_help_panel=_LOOK)(doctor)
 app.add_typer(audit, rich_help_panel=_LOOK)
 app.command(rich_help_panel=_ACT)(submit)
 app.add_typer(jobs, rich_help_panel=_ACT)
 app.add_typer(quarantine, rich_help_panel=_ACT)
+app.add_typer(review, rich_help_panel=_ACT)
 app.command(rich_help_panel=_SET_UP)(processes.migrate)
 app.add_typer(keys, rich_help_panel=_SET_UP)
 app.add_typer(providers, rich_help_panel=_SET_UP)

@@ -5,6 +5,7 @@ provider versions, so a change here must keep reading what was written before.
 """
 
 from collections.abc import Iterator
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -27,6 +28,10 @@ from config.yaml_file import Location
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+([_-][a-z0-9]+)*$", max_length=64)]
 """Lower-case letters, digits, single hyphens or underscores: what ids in configuration look like."""
+
+OLDEST_YEARS = 130
+TRAVEL = "travel"
+LICENSED = "licensed"
 
 Ids = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)]
 
@@ -54,14 +59,27 @@ class CriterionBase(Document):
     weight: Annotated[StrictInt, Field(ge=1, le=100)] | None = None
 
 
-class Equals(CriterionBase):
+class LeafBase(CriterionBase):
+    """A criterion about one fact. `ask` is the question put to the person if that is all that is missing.
+
+    Left out, the form's own question is asked.
+    """
+
+    ask: LocalizedText | None = None
+
+
+Margin = Annotated[StrictInt, Field(ge=1)]
+"""How far outside of its limits a number may be for an expert to look at it, in the unit of the limits."""
+
+
+class Equals(LeafBase):
     """The answer is exactly this."""
 
     question: str
     equals: str | StrictInt
 
 
-class OneOf(CriterionBase):
+class OneOf(LeafBase):
     """The single answer is one of these; an answer listed under `unknown` ("not sure") leaves it open."""
 
     question: str
@@ -69,7 +87,7 @@ class OneOf(CriterionBase):
     unknown: tuple[str, ...] = ()
 
 
-class NoneOf(CriterionBase):
+class NoneOf(LeafBase):
     """No answer is among these: how contraindications exclude."""
 
     question: str
@@ -77,7 +95,7 @@ class NoneOf(CriterionBase):
     unknown: tuple[str, ...] = ()
 
 
-class Overlaps(CriterionBase):
+class Overlaps(LeafBase):
     """At least one of several answers is among these."""
 
     question: str
@@ -92,12 +110,13 @@ def _check_span(at_least: int | None, at_most: int | None) -> None:
         raise ValueError("expected at_least to be no greater than at_most")
 
 
-class NumberRange(CriterionBase):
+class NumberRange(LeafBase):
     """A number (severity 0-10, onset in months) within limits, both ends included."""
 
     question: str
     at_least: StrictInt | None = None
     at_most: StrictInt | None = None
+    borderline: Margin | None = None
 
     @model_validator(mode="after")
     def _span(self) -> "NumberRange":
@@ -108,8 +127,8 @@ class NumberRange(CriterionBase):
 class Years(Document):
     """Completed years of age, both ends included."""
 
-    at_least: Annotated[StrictInt, Field(ge=0, le=130)] | None = None
-    at_most: Annotated[StrictInt, Field(ge=0, le=130)] | None = None
+    at_least: Annotated[StrictInt, Field(ge=0, le=OLDEST_YEARS)] | None = None
+    at_most: Annotated[StrictInt, Field(ge=0, le=OLDEST_YEARS)] | None = None
 
     @model_validator(mode="after")
     def _span(self) -> "Years":
@@ -117,10 +136,30 @@ class Years(Document):
         return self
 
 
-class AgeRange(CriterionBase):
+class Months(Document):
+    """Completed months of age, both ends included."""
+
+    at_least: Annotated[StrictInt, Field(ge=0, le=12 * OLDEST_YEARS)] | None = None
+    at_most: Annotated[StrictInt, Field(ge=0, le=12 * OLDEST_YEARS)] | None = None
+
+    @model_validator(mode="after")
+    def _span(self) -> "Months":
+        _check_span(self.at_least, self.at_most)
+        return self
+
+
+class AgeRange(LeafBase):
     """Age in completed years on the day the submission was received."""
 
     age: Years
+    borderline: Margin | None = None
+
+
+class AgeInMonths(LeafBase):
+    """Age in completed months on the day the submission was received: for programs that take small children."""
+
+    age_months: Months
+    borderline: Margin | None = None
 
 
 class Travel(StrEnum):
@@ -133,20 +172,33 @@ class Travel(StrEnum):
     INTERNATIONAL = "international"
 
 
-class Distance(CriterionBase):
+class Distance(LeafBase):
     """The nearest location is as near as the person will travel (`travel`), or within "100 miles" or "160 km"."""
 
     distance: Annotated[str, StringConstraints(pattern=r"^(travel|[1-9][0-9]{0,4} (miles|km))$")]
+    borderline: Margin | None = None
+
+    @model_validator(mode="after")
+    def _margin_has_a_unit(self) -> "Distance":
+        if self.borderline is not None and self.distance == TRAVEL:
+            raise ValueError('expected borderline only beside a distance such as "100 miles", whose unit it has')
+        return self
 
 
-class Budget(CriterionBase):
+class Region(LeafBase):
+    """The person lives where the provider is `licensed`, or in one of these countries (`MX`) or US states (`US-TX`)."""
+
+    region: Literal["licensed"] | Ids
+
+
+class Budget(LeafBase):
     """The person's budget band is one of these; bands listed under `unknown` leave it open."""
 
     budget: Ids
     unknown: tuple[str, ...] = ()
 
 
-class SpokenLanguage(CriterionBase):
+class SpokenLanguage(LeafBase):
     """The provider speaks the language the person asked for."""
 
     language: Literal["spoken"]
@@ -170,7 +222,19 @@ class Neither(CriterionBase):
     none: Annotated[tuple["Criterion", ...], Field(min_length=1)]
 
 
-Leaf = Equals | OneOf | NoneOf | Overlaps | NumberRange | AgeRange | Distance | Budget | SpokenLanguage
+Leaf = (
+    Equals
+    | OneOf
+    | NoneOf
+    | Overlaps
+    | NumberRange
+    | AgeRange
+    | AgeInMonths
+    | Distance
+    | Region
+    | Budget
+    | SpokenLanguage
+)
 Group = All | AnyOf | Neither
 
 _KINDS: dict[str, type[CriterionBase]] = {
@@ -181,6 +245,8 @@ _KINDS: dict[str, type[CriterionBase]] = {
     "at_least": NumberRange,
     "at_most": NumberRange,
     "age": AgeRange,
+    "age_months": AgeInMonths,
+    "region": Region,
     "distance": Distance,
     "budget": Budget,
     "language": SpokenLanguage,
@@ -197,7 +263,12 @@ def _read(value: object, _try_each: ValidatorFunctionWrapHandler, info: Validati
     for key, kind in _KINDS.items():
         if isinstance(value, dict) and key in value:
             return kind.model_validate(value, context=info.context)
-    raise ValueError(f"expected a criterion: one of the keys {', '.join(_KINDS)}")
+    found = [str(key) for key in value] if isinstance(value, dict) else []
+    for key in found:
+        if near := get_close_matches(key, _KINDS, n=1):
+            raise ValueError(f"expected a criterion: did you mean {near[0]} where it says {key}?")
+    told = f"; found only {', '.join(found)}" if found else ""
+    raise ValueError(f"expected a criterion: one of the keys {', '.join(_KINDS)}{told}")
 
 
 Criterion = Annotated[Leaf | Group, WrapValidator(_read)]
@@ -225,12 +296,14 @@ def leaves(criterion: Leaf | Group, path: Location = ()) -> Iterator[tuple[Locat
 
 
 def subject(leaf: Leaf) -> str:
-    """What a leaf is about: its question, or `age`, `distance`, `budget`, `language`."""
+    """What a leaf is about: its question, or `age`, `distance`, `region`, `budget`, `language`."""
     match leaf:
         case Equals() | OneOf() | NoneOf() | Overlaps() | NumberRange():
             return leaf.question
-        case AgeRange():
+        case AgeRange() | AgeInMonths():
             return "age"
+        case Region():
+            return "region"
         case Distance():
             return "distance"
         case Budget():

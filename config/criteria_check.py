@@ -7,6 +7,8 @@ import pycountry
 
 from config.conditions import Conditions
 from config.criteria import (
+    LICENSED,
+    AgeInMonths,
     AgeRange,
     Budget,
     Distance,
@@ -16,11 +18,15 @@ from config.criteria import (
     NumberRange,
     OneOf,
     Overlaps,
+    Region,
     SpokenLanguage,
     Travel,
 )
 from config.screening import LANGUAGES, Question, QuestionType, Screening
 from config.yaml_file import Location
+
+US_TERRITORIES = frozenset({"PR", "VI", "GU", "AS", "MP"})
+"""Countries by ISO 3166 whose postal codes are US ZIP codes: a region is named like a state there, `US-PR`."""
 
 _MOST_LISTED = 30
 
@@ -50,10 +56,50 @@ def leaf_mistakes(  # noqa: C901 - one short case a kind of leaf
             yield from _answer_mistakes("budget", answers, screening, conditions)
         case Distance():
             yield from _travel_mistakes(leaf, screening)
-        case AgeRange() | SpokenLanguage():
-            needed = "date_of_birth" if isinstance(leaf, AgeRange) else "language"
-            if needed not in screening.ids:
-                yield (), f"expected the form to have the question {needed}"
+        case Region():
+            yield from _region_mistakes(leaf, screening)
+        case AgeRange() | AgeInMonths():
+            yield from _missing_questions(screening, "date_of_birth")
+        case SpokenLanguage():
+            yield from _missing_questions(screening, "language")
+
+
+def region_mistake(region: str) -> str | None:
+    """What is wrong with a region code; `None` for a country (`MX`) or a US state or territory (`US-TX`)."""
+    country, dash, _ = region.partition("-")
+    if region in US_TERRITORIES:
+        return f"expected US-{region}, as ZIP codes count as the US; found {region!r}"
+    if not dash and pycountry.countries.get(alpha_2=country) is not None:
+        return None
+    if country == "US" and pycountry.subdivisions.get(code=region) is not None:  # type: ignore[no-untyped-call]
+        return None
+    if near := _region_named(region):
+        return f"expected the code of a country or a US state, perhaps {near}; found {region!r}"
+    return f"expected a country such as MX, or a US state such as US-TX; found {region!r}"
+
+
+def _region_named(name: str) -> str | None:
+    """The code of a US state or a country, for who has written `Texas`, `TX` or `Mexico`."""
+    plain = name.casefold()
+    for state in pycountry.subdivisions.get(country_code="US"):  # type: ignore[no-untyped-call]
+        if plain in {state.name.casefold(), state.code.casefold(), state.code.removeprefix("US-").casefold()}:
+            return str(state.code)
+    return next((str(each.alpha_2) for each in pycountry.countries if plain == each.name.casefold()), None)
+
+
+def _region_mistakes(leaf: Region, screening: Screening) -> Iterator[tuple[Location, str]]:
+    yield from _missing_questions(screening, "country", "postal_code")
+    if leaf.region == LICENSED:
+        return
+    for index, region in enumerate(leaf.region):
+        if (mistake := region_mistake(region)) is not None:
+            yield ("region", index), mistake
+
+
+def _missing_questions(screening: Screening, *needed: str) -> Iterator[tuple[Location, str]]:
+    for question in needed:
+        if question not in screening.ids:
+            yield (), f"expected the form to have the question {question}"
 
 
 def _answer_mistakes(

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -26,16 +26,21 @@ from pydantic import (
     model_validator,
 )
 
+from config.availability import Availability, Credential
 from config.conditions import Conditions
 from config.criteria import (
+    LICENSED,
     Criterion,
     Document,
+    Group,
     Identifier,
     Leaf,
+    Neither,
+    Region,
     leaves,
     subject,
 )
-from config.criteria_check import leaf_mistakes
+from config.criteria_check import leaf_mistakes, region_mistake
 from config.screening import LocalizedText, Screening
 from config.yaml_file import Location as Place
 from config.yaml_file import load, refuse
@@ -82,10 +87,17 @@ class Location(Document):
 
 
 class Capacity(Document):
-    """Most referrals open at once, and most new ones in a day of the provider's own time zone."""
+    """Most referrals open at once, and most new ones in a day, a week (from Monday) and a month of its own calendar.
+
+    `target_per_month` is how many it would like: of two that fit equally and have waited equally long, the one with the
+    lower share of its target comes first.
+    """
 
     max_open: Annotated[StrictInt, Field(ge=1)]
     max_per_day: Annotated[StrictInt, Field(ge=1)]
+    max_per_week: Annotated[StrictInt, Field(ge=1)] | None = None
+    max_per_month: Annotated[StrictInt, Field(ge=1)] | None = None
+    target_per_month: Annotated[StrictInt, Field(ge=1)] | None = None
 
 
 class IrbApproval(Document):
@@ -97,7 +109,12 @@ class IrbApproval(Document):
 
 
 class Program(Document):
-    """One thing a provider offers, with what it requires of a person and what it would rather have."""
+    """One thing a provider offers, with what it requires of a person and what it would rather have.
+
+    A study may state `inclusion` and `exclusion` as registries do, in place of or beside `require`: every inclusion
+    criterion has to be met, and not one exclusion criterion. Somebody who is eligible and meets a criterion of
+    `review_if` is looked at by an expert before anybody is told.
+    """
 
     id: Identifier
     kind: ProgramKind
@@ -105,8 +122,17 @@ class Program(Document):
     summary: LocalizedText
     product: ProductStatus
     irb: IrbApproval | None = None
-    require: Annotated[tuple[Criterion, ...], Field(min_length=1)]
+    require: tuple[Criterion, ...] = ()
+    inclusion: tuple[Criterion, ...] = ()
+    exclusion: tuple[Criterion, ...] = ()
     prefer: tuple[Criterion, ...] = ()
+    review_if: tuple[Criterion, ...] = ()
+
+    @cached_property
+    def eligibility(self) -> tuple[Leaf | Group, ...]:
+        """All of what has to be met, in the order of `named_leaves`."""
+        excluded = (Neither(none=self.exclusion),) if self.exclusion else ()
+        return (*self.require, *self.inclusion, *excluded)
 
     @model_validator(mode="after")
     def _holds_together(self) -> Self:
@@ -116,24 +142,44 @@ class Program(Document):
     def _mistakes(self) -> Iterator[tuple[Place, str]]:
         if self.kind is ProgramKind.STUDY and self.irb is None:
             yield ("kind",), "expected irb (name, number, approved_on) beside it, as this is a study"
-        if self.kind is not ProgramKind.STUDY and self.irb is not None:
-            yield ("irb",), f"expected only for a study; this is a {self.kind}"
-        for index, criterion in enumerate(self.require):
-            if criterion.weight is not None:
-                yield ("require", index, "weight"), "expected only under prefer: what is required is not weighed"
+        if self.kind is not ProgramKind.STUDY:
+            if self.irb is not None:
+                yield ("irb",), f"expected only for a study; this is a {self.kind}"
+            for section in ("inclusion", "exclusion"):
+                if getattr(self, section):
+                    yield (section,), f"expected only for a study; this is a {self.kind}, which states require"
+        yield from self._criteria_mistakes()
+
+    def _criteria_mistakes(self) -> Iterator[tuple[Place, str]]:
+        if not self.require and not self.inclusion:
+            expected = "require or inclusion" if self.kind is ProgramKind.STUDY else "require"
+            yield (), f"expected {expected} with at least one criterion: a program takes somebody, not everybody"
+        for section, criteria in self._sections():
+            for index, criterion in enumerate(criteria):
+                if criterion.weight is not None and section != "prefer":
+                    yield (section, index, "weight"), "expected only under prefer: what is required is not weighed"
         ids = [(path, leaf.id) for _, path, leaf in self.named_leaves() if leaf.id]
         for position, (path, leaf_id) in enumerate(ids):
             if any(leaf_id == earlier for _, earlier in ids[:position]):
                 yield (*path, "id"), f"expected each criterion of a program to have its own id; found {leaf_id!r} again"
 
+    def _sections(self) -> tuple[tuple[str, tuple[Leaf | Group, ...]], ...]:
+        return (
+            ("require", self.require),
+            ("inclusion", self.inclusion),
+            ("exclusion", self.exclusion),
+            ("prefer", self.prefer),
+            ("review_if", self.review_if),
+        )
+
     def named_leaves(self) -> Iterator[tuple[str, Place, Leaf]]:
-        """Every leaf, required ones first, with the id explanations use and its path within the program.
+        """Every leaf, section by section, with the id explanations use and its path within the program.
 
         A leaf without an id of its own is called after its subject, and `severity_2` if that name is taken.
         """
         written = [
             (path, leaf)
-            for section, criteria in (("require", self.require), ("prefer", self.prefer))
+            for section, criteria in self._sections()
             for position, criterion in enumerate(criteria)
             for path, leaf in leaves(criterion, (section, position))
         ]
@@ -169,6 +215,9 @@ class ProviderDocument(Document):
     languages: Annotated[tuple[str, ...], Field(min_length=1)]
     time_zone: str
     locations: Annotated[tuple[Location, ...], Field(min_length=1)]
+    licensed_in: tuple[str, ...] = ()
+    credentials: tuple[Credential, ...] = ()
+    availability: Availability = Availability()
     capacity: Capacity
     programs: Annotated[tuple[Program, ...], Field(min_length=1)]
 
@@ -196,17 +245,20 @@ class ProviderDocument(Document):
                     yield (key, index, "id"), f"expected each of the {key} to have its own id; found {part_id!r} again"
 
     def _mistakes(self) -> Iterator[tuple[Place, str]]:
-        if self.time_zone not in zoneinfo.available_timezones():
+        if self.time_zone not in _time_zones():
             yield ("time_zone",), f"expected an IANA time zone such as America/Chicago; found {self.time_zone!r}"
         for index, language in enumerate(self.languages):
             if pycountry.languages.get(alpha_2=language) is None:
                 yield ("languages", index), f"expected a two-letter language code such as es; found {language!r}"
+        for index, region in enumerate(self.licensed_in):
+            if (mistake := region_mistake(region)) is not None:
+                yield ("licensed_in", index), mistake
         for index, location in enumerate(self.locations):
             if pycountry.countries.get(alpha_2=location.country) is None:
                 message = f"expected a two-letter country code such as US; found {location.country!r}"
                 yield ("locations", index, "country"), message
-            elif location.uses_zip and not is_located_zip(location.postal_code):
-                message = f"expected a US ZIP code of five digits that has a place; found {location.postal_code!r}"
+            elif location.uses_zip and not re.fullmatch(r"[0-9]{5}", location.postal_code):
+                message = f"expected a US ZIP code of five digits; found {location.postal_code!r}"
                 yield ("locations", index, "postal_code"), message
 
     def _criterion_mistakes(self, known: References) -> Iterator[tuple[Place, str]]:
@@ -214,6 +266,12 @@ class ProviderDocument(Document):
             for _, path, leaf in program.named_leaves():
                 for place, message in leaf_mistakes(leaf, known.screening, known.conditions):
                     yield ("programs", index, *path, *place), message
+                if path[0] == "prefer" and subject(leaf) == "budget":
+                    message = "expected budget only under require: what somebody can pay plays no part in the order"
+                    yield ("programs", index, *path), message
+                if isinstance(leaf, Region) and leaf.region == LICENSED and not self.licensed_in:
+                    message = "expected the provider to state licensed_in, such as [US-TX, US-OK]"
+                    yield ("programs", index, *path, "region"), message
 
 
 class ProviderFile(Document):
@@ -234,6 +292,12 @@ class ProviderFile(Document):
             if provider_id in ids[:index]
         )
         return self
+
+
+@cache
+def _time_zones() -> frozenset[str]:
+    """Read once: the library looks through its files each time."""
+    return frozenset(zoneinfo.available_timezones())
 
 
 def load_providers(path: Path, screening: Screening, conditions: Conditions) -> ProviderFile:

@@ -5,14 +5,16 @@ dates stay text until the model asks for a date, and a number with a leading zer
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar, get_args
+from typing import Any, ClassVar, Generic, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails, InitErrorDetails, PydanticCustomError
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from config.yaml_words import problems_in_words
 
 Location = tuple[str | int, ...]
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -41,6 +43,14 @@ class ConfigurationMistake(Exception):
         super().__init__("\n".join(map(str, self.problems)))
 
 
+@dataclass(frozen=True, slots=True)
+class Read(Generic[ModelT]):
+    """What a file says. `problem(location, message)` is a problem at the deepest part of a location the file has."""
+
+    model: ModelT
+    problem: Callable[[Location, str], Problem]
+
+
 def load(path: Path, model: type[ModelT], context: object = None) -> ModelT:
     """Read `path` as a `model`. `context` is handed to the model's validators (`ValidationInfo.context`).
 
@@ -49,15 +59,21 @@ def load(path: Path, model: type[ModelT], context: object = None) -> ModelT:
     Raises:
         ConfigurationMistake: the file cannot be read, is not YAML, has a key twice, or does not fit the model.
     """
+    return read(path, model, context).model
+
+
+def read(path: Path, model: type[ModelT], context: object = None) -> "Read[ModelT]":
+    """As `load`, for who has more to say about the file.
+
+    Raises:
+        ConfigurationMistake: as `load`.
+    """
     document = _Document(path)
     try:
-        return model.model_validate(document.value, context=context)
+        return Read(model.model_validate(document.value, context=context), document.problem)
     except ValidationError as error:
-        hide_found = bool(model.model_config.get("hide_input_in_errors"))
-        raise ConfigurationMistake(
-            document.problem(tuple(detail["loc"]), _message(detail, model, hide_found=hide_found))
-            for detail in error.errors(include_url=False)
-        ) from None
+        found = problems_in_words(error.errors(include_url=False), model, document.value)
+        raise ConfigurationMistake(document.problem(*each) for each in found) from None
 
 
 def refuse(found: Iterable[tuple[Location, str]]) -> None:
@@ -168,41 +184,3 @@ class _Document:
 def _dotted(location: Location) -> str:
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
     return text.removeprefix(".")
-
-
-def _message(detail: ErrorDetails, model: type[BaseModel], *, hide_found: bool) -> str:
-    kind = detail["type"]
-    if kind == "missing":
-        return "expected this key; it is missing"
-    if kind == "extra_forbidden":
-        keys = _keys_of(model, tuple(detail["loc"][:-1]))
-        return f"unknown key; expected one of {', '.join(keys)}" if keys else "unknown key"
-    if kind in {"configuration", "value_error"}:
-        return detail["msg"].removeprefix("Value error, ")
-    if kind in {"literal_error", "enum"}:
-        expected = f"expected one of {detail['ctx']['expected'].replace(chr(39), '').replace(' or ', ', ')}"
-    else:
-        expected = detail["msg"].replace("Input should be", "expected").replace("should", "is expected to")
-        expected = expected[0].lower() + expected[1:]
-    found = detail["input"]
-    if hide_found or isinstance(found, dict | list):
-        return expected
-    return f"{expected}; found {found!r}"
-
-
-def _keys_of(model: type[BaseModel], location: Location) -> list[str]:
-    """The keys allowed in the mapping at `location` of a `model`, or nothing if that is not plain to see."""
-    here: Any = model
-    for part in location:
-        models = list(_models_in(here))
-        if len(models) == 1 and isinstance(part, str) and part in models[0].model_fields:
-            here = models[0].model_fields[part].annotation
-    models = list(_models_in(here))
-    return list(models[0].model_fields) if len(models) == 1 else []
-
-
-def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from _models_in(argument)

@@ -1,93 +1,53 @@
 """Referrals: offering a submission to the best matches that have room, and what a provider's answer leads to.
 
 Under one consent, at most `recipients_open` providers hold a submission at one time and `recipients_total` ever see it.
-A provider's capacity is taken in the transaction that creates the referral, under a lock on its `provider_load` row, so
-two workers cannot overfill it.
 """
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from zoneinfo import ZoneInfo
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from sqlalchemy import Connection, select, update
 from uuid_utils.compat import uuid7
 
 from config.providers import ProviderDocument
 from config.screening import LANGUAGES
-from pipeline import bulk
 from pipeline.audit.actions import Action, Detail
+from pipeline.capacity import Room
 from pipeline.context import Context
 from pipeline.db import clock
 from pipeline.email.kinds import EmailKind
 from pipeline.ledger import ClaimedJob
-from pipeline.models import ProviderLoad, ProviderMatch, Referral
+from pipeline.models import ProviderMatch, Referral
 from pipeline.outreach import Message, queue_email, to_provider
 from pipeline.providers import NetworkInForce
-from pipeline.scoring.rank import Match
+from pipeline.scoring.availability import closed, opens_at
+from pipeline.scoring.rank import Match, rank_again
 from pipeline.status import ReferralStatus, check_referral
 from pipeline.unit_of_work import UnitOfWork
 
 REFER_LANE = "refer"
 LOOK_AGAIN_SECONDS = 3600.0
+SOONEST_SECONDS = 60.0
+LATEST_SECONDS = 25 * 3600.0
+"""The longest day, one on which clocks go back: whoever waits for a vacation to end looks each day, as it may be cut
+short by a version published meanwhile."""
+
 HOLDS_THE_FACTS = frozenset({ReferralStatus.OFFERED, ReferralStatus.ACCEPTED})
+_NO_JOBS: Mapping[uuid.UUID, ClaimedJob] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A submission to be offered to its `matches`, best first; `held` and `seen` count the providers so far."""
+    """A submission to be offered to its `matches`; `held` and `seen` count the providers so far."""
 
     submission_id: uuid.UUID
     matches: Sequence[Match]
     job: ClaimedJob | None = None
     held: int = 0
     seen: frozenset[str] = frozenset()
-
-
-@dataclass(slots=True)
-class _Load:
-    open_referrals: int
-    day: str
-    day_referrals: int
-    last_offered_at: dt.datetime | None
-    changed: bool = False
-
-
-class Room:
-    """The capacity of some providers, locked until the commit.
-
-    All that one transaction may need are locked at once, in id order: two transactions never wait for each other.
-    """
-
-    def __init__(self, connection: Connection, provider_ids: Iterable[str]) -> None:
-        self._connection = connection
-        self._loads = _lock_loads(connection, provider_ids)
-
-    def take(self, document: ProviderDocument, now: dt.datetime) -> bool:
-        """Take a place at a provider, by its own calendar day; `False` if it has none."""
-        load = self._loads[document.id]
-        today = now.astimezone(ZoneInfo(document.time_zone)).date().isoformat()
-        if load.day != today:
-            load.day, load.day_referrals = today, 0
-        capacity = document.capacity
-        if load.open_referrals >= capacity.max_open or load.day_referrals >= capacity.max_per_day:
-            return False
-        load.open_referrals += 1
-        load.day_referrals += 1
-        load.last_offered_at = now
-        load.changed = True
-        return True
-
-    def give_back(self, provider_id: str) -> None:
-        """An offer was answered: its place is free. The day's count stays."""
-        load = self._loads[provider_id]
-        load.open_referrals -= 1
-        load.changed = True
-
-    def save(self) -> None:
-        """Write what changed."""
-        _write_loads(self._connection, self._loads)
 
 
 class Offers:
@@ -101,27 +61,66 @@ class Offers:
         consent = context.screening.consent("consent_share")
         self._most_open, self._most_ever = consent.recipients_open, consent.recipients_total
 
+    def make_first(self, candidate: Candidate) -> tuple[Match, ...]:
+        """As `make`, of a submission just found to be a candidate; its matches, ranked as of this moment, to be stored.
+
+        They were ranked before the batch was: left so, the first of equals would be the first of all its submissions.
+        """
+        ranked = self.in_turn(candidate.matches)
+        self._make(replace(candidate, matches=ranked), ranked)
+        return ranked
+
     def make(self, candidate: Candidate) -> bool:
         """Offer the candidate to the best matches with room; returns whether anyone has it now or may get it later.
 
-        If only a lack of room kept the number down, the referral lane is asked to look again later.
+        Equal matches have their turn as of this moment, whatever their ranks; the record names the rank that is stored.
+        If fewer have it than may, and some are full or not open, the referral lane is asked to look again.
         """
-        held, ever, waiting = candidate.held, len(candidate.seen), False
-        for match in candidate.matches:
+        return self._make(candidate, self.in_turn(candidate.matches))
+
+    def in_turn(self, matches: Sequence[Match]) -> tuple[Match, ...]:
+        """The matches ranked again: best first, equals as their providers stand after the offers made so far."""
+        documents = [self._in_force.document_of(match.provider_id) for match in matches]
+        standings = {each.id: self._room.standing(each, self._unit.now) for each in documents if each is not None}
+        return rank_again(matches, standings)
+
+    def _make(self, candidate: Candidate, in_turn: Sequence[Match]) -> bool:
+        stored = {match.provider_id: match for match in candidate.matches}
+        held, ever, shut, waits = candidate.held, len(candidate.seen), False, []
+        for turn in in_turn:
             if held >= self._most_open or ever >= self._most_ever:
                 break
-            document = self._in_force.document_of(match.provider_id)
-            if match.provider_id in candidate.seen or document is None:
+            document = self._in_force.document_of(turn.provider_id)
+            if turn.provider_id in candidate.seen or document is None:
                 continue
-            if not self._room.take(document, self._unit.now):
-                waiting = True
-                continue
-            self._offer(candidate, match, document)
-            held, ever = held + 1, ever + 1
-        waiting = waiting and held < self._most_open and ever < self._most_ever
-        if waiting:
-            self._unit.enqueue(REFER_LANE, candidate.submission_id, candidate.submission_id, LOOK_AGAIN_SECONDS)
-        return held > 0 or waiting
+            if closed(document, self._unit.now):
+                shut = True
+            elif self._takes(document):
+                self._offer(candidate, stored[turn.provider_id], document)
+                held, ever = held + 1, ever + 1
+            else:
+                waits.append(self._seconds_until_it_may(document))
+        if held >= self._most_open or ever >= self._most_ever:
+            return held > 0
+        if shut and not held and not waits:
+            # The person was told that providers fit. That all of these have paused since, or let a licence run out,
+            # does not end the request: nobody knows for how long, so it asks each hour. Nobody is kept waiting for
+            # them while another provider has it or will.
+            waits.append(LOOK_AGAIN_SECONDS)
+        if waits:
+            self._unit.enqueue(REFER_LANE, candidate.submission_id, candidate.submission_id, min(waits))
+        return held > 0 or bool(waits)
+
+    def _takes(self, document: ProviderDocument) -> bool:
+        return opens_at(document, self._unit.now) is None and self._room.take(document, self._unit.now)
+
+    def _seconds_until_it_may(self, document: ProviderDocument) -> float:
+        """How long until a provider that takes nobody now may be asked again. An answer may free a place any time."""
+        now = self._unit.now
+        new_day = self._room.full_until(document, now)
+        may = opens_at(document, new_day or now) or new_day
+        wait = LOOK_AGAIN_SECONDS if may is None else (may - now).total_seconds()
+        return min(max(wait, SOONEST_SECONDS), LATEST_SECONDS)
 
     def _offer(self, candidate: Candidate, match: Match, document: ProviderDocument) -> None:
         unit, referral_id = self._unit, uuid7()
@@ -170,11 +169,11 @@ def close(
     action: Action,
     room: Room,
     *,
-    job: ClaimedJob | None = None,
+    jobs: Mapping[uuid.UUID, ClaimedJob] = _NO_JOBS,
     reason: str | None = None,
     health: tuple[bytes, bytes] | None = None,
 ) -> None:
-    """End offers, give the providers their room back, and record it.
+    """End offers, give the providers their room back, and record it; `jobs` by submission are those that do it.
 
     Their submissions must be locked; `referrals` are rows read after that lock, `room` is that of their providers, to
     be saved by the caller. Raises `TransitionNotAllowed`.
@@ -188,7 +187,7 @@ def close(
             referral.submission_id,
             action,
             {Detail.REFERRAL: str(referral.id), Detail.PROVIDER: referral.provider_id, Detail.STATUS: after.value},
-            job=job,
+            job=jobs.get(referral.submission_id),
             reason=reason,
             health=health,
         )
@@ -239,40 +238,3 @@ def ask_about_expired(unit: UnitOfWork) -> None:
     for (raw,) in rows:
         submission_id = raw if isinstance(raw, uuid.UUID) else uuid.UUID(raw)
         unit.enqueue(REFER_LANE, submission_id, submission_id)
-
-
-def _lock_loads(connection: Connection, provider_ids: Iterable[str]) -> dict[str, _Load]:
-    """Lock the load rows, making those that are missing. The upsert locks row by row in the order given: by id."""
-    rows = bulk.fetch(
-        connection,
-        "INSERT INTO provider_load (provider_id, open_referrals, day, day_referrals) "
-        "SELECT v.provider_id, 0, '', 0 FROM v WHERE true "
-        "ON CONFLICT (provider_id) DO UPDATE SET open_referrals = provider_load.open_referrals RETURNING provider_id",
-        {"provider_id": "text"},
-        [(provider_id,) for provider_id in sorted(set(provider_ids))],
-    )
-    locked = select(ProviderLoad.table()).where(ProviderLoad.provider_id.in_([row[0] for row in rows]))
-    return {
-        row.provider_id: _Load(row.open_referrals, row.day, row.day_referrals, row.last_offered_at)
-        for row in connection.execute(locked)
-    }
-
-
-def _write_loads(connection: Connection, loads: dict[str, _Load]) -> None:
-    bulk.execute(
-        connection,
-        "UPDATE provider_load SET open_referrals = v.open_referrals, day = v.day, day_referrals = v.day_referrals, "
-        "last_offered_at = v.last_offered_at FROM v WHERE provider_load.provider_id = v.provider_id",
-        {
-            "provider_id": "text",
-            "open_referrals": "integer",
-            "day": "text",
-            "day_referrals": "integer",
-            "last_offered_at": "timestamptz",
-        },
-        [
-            (provider_id, load.open_referrals, load.day, load.day_referrals, load.last_offered_at)
-            for provider_id, load in loads.items()
-            if load.changed
-        ],
-    )

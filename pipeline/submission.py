@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import ColumnElement, Connection, false, or_, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from pipeline import models
 from pipeline.vault import DataKey, Vault
@@ -24,18 +25,19 @@ class Part(StrEnum):
     ANSWERS = "answers"
     PROBLEMS = "problems"
     ASSESSMENT = "assessment"
+    DECISION = "decision"
 
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A submission with its wrapped key and the sealed parts that were asked for."""
+    """A submission with its wrapped key and the sealed parts that were asked for, each by its latest number."""
 
     submission_id: uuid.UUID
     reference: str
     source: str
     received_at: dt.datetime
     wrapped_key: bytes
-    parts: dict[str, bytes]
+    parts: dict[Part, "SealedPart"]
 
     def key(self, vault: Vault) -> DataKey:
         """Raises `SealBroken`."""
@@ -43,7 +45,29 @@ class Sealed:
 
     def open_json(self, vault: Vault, part: Part) -> Any:
         """One part, decrypted. Raises `SealBroken`, or `KeyError` for a part that was not asked for or is not there."""
-        return self.key(vault).open_json(part, self.parts[part])
+        return self.parts[part].open_json(self.key(vault))
+
+
+@dataclass(frozen=True, slots=True)
+class SealedPart:
+    """One document. `number` counts from 1; answers that were added, and what they were scored to, come after it."""
+
+    part: Part
+    number: int
+    ciphertext: bytes
+
+    @property
+    def name(self) -> str:
+        return numbered(self.part, self.number)
+
+    def open_json(self, key: DataKey) -> Any:
+        """Raises `SealBroken`."""
+        return key.open_json(self.name, self.ciphertext)
+
+
+def numbered(part: Part, number: int) -> str:
+    """What the `number`th document of a part is called in the database: `answers`, `answers:2`."""
+    return part.value if number == 1 else f"{part.value}:{number}"
 
 
 def new_reference() -> str:
@@ -73,10 +97,19 @@ def read_sealed(connection: Connection, ids: Iterable[uuid.UUID], parts: Sequenc
     }
     documents = connection.execute(
         select(models.SealedDocument.submission_id, models.SealedDocument.part, models.SealedDocument.ciphertext).where(
-            models.SealedDocument.submission_id.in_(wanted), models.SealedDocument.part.in_([str(p) for p in parts])
+            models.SealedDocument.submission_id.in_(wanted),
+            or_(false(), *(_is_of(models.SealedDocument.part, part) for part in parts)),
         )
     )
     for row in documents:
+        name, _, number = row.part.partition(":")
+        document = SealedPart(Part(name), int(number or 1), bytes(row.ciphertext))
         if row.submission_id in found:
-            found[row.submission_id].parts[row.part] = bytes(row.ciphertext)
+            kept = found[row.submission_id].parts.setdefault(document.part, document)
+            if kept.number < document.number:
+                found[row.submission_id].parts[document.part] = document
     return found
+
+
+def _is_of(column: InstrumentedAttribute[str], part: Part) -> ColumnElement[bool]:
+    return or_(column == part.value, column.startswith(f"{part.value}:"))

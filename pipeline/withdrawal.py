@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, delete, select, update
 
 from pipeline.audit.actions import Action, Detail
+from pipeline.capacity import Room
 from pipeline.models import Email, Job, Quarantine, RecentRequest, Referral, Review, SecureLink, SecureSession
-from pipeline.referral import HOLDS_THE_FACTS, Room, close, read_referrals
+from pipeline.referral import HOLDS_THE_FACTS, close, read_referrals
 from pipeline.status import SUBMISSION_TRANSITIONS, EmailStatus, ReferralStatus, SubmissionStatus, check_email
 from pipeline.unit_of_work import UnitOfWork
 

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 from starlette.datastructures import FormData
 
 from config.screening import LANGUAGES, Question, QuestionType, Screening
+from pipeline.validation import Answer
 
 HONEYPOT = "contact_website"
 """A field no person sees. Programs that fill in every field give themselves away by it."""
@@ -73,6 +74,17 @@ def read_form(form: FormData, screening: Screening, language: str) -> PostedForm
         token=_token(_one(form, TOKEN)),
         honeypot_filled=_one(form, HONEYPOT) != "",
     )
+
+
+def typed_as(question: Question, answer: Answer) -> dict[str, tuple[str, ...]]:
+    """What somebody would have typed into a question's fields to give an answer, in normal form."""
+    if isinstance(answer, list):
+        return {question.id: tuple(answer)}
+    if question.type is QuestionType.DATE:
+        return {
+            date_part(question.id, part): (text,) for part, text in zip(DATE_PARTS, str(answer).split("-"), strict=True)
+        }
+    return {question.id: (str(answer),)}
 
 
 def read_date(form: FormData, name: str) -> str:

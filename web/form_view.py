@@ -1,7 +1,7 @@
 """The screening form as its template shows it: sections of fields, built from the questions and what was typed."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from unicodedata import combining, normalize
@@ -167,9 +167,7 @@ class FormView:
         self, typed: Mapping[str, Sequence[str]], problems: Iterable[FieldProblem] = ()
     ) -> tuple[FormSection, ...]:
         """Every section with what was typed in its place and the first problem of each field beside it."""
-        errors: dict[str, str] = {}
-        for problem in problems:
-            errors.setdefault(problem.field, self._message(problem))
+        errors = self._errors(problems)
         return tuple(
             FormSection(
                 section.id,
@@ -179,6 +177,23 @@ class FormView:
             )
             for section in self.screening.sections
         )
+
+    def asked_alone(
+        self,
+        wordings: Mapping[str, str],
+        typed: Mapping[str, Sequence[str]],
+        problems: Iterable[FieldProblem] = (),
+    ) -> tuple[Field, ...]:
+        """Single questions, by id, in other words than the form's. None is required: they may be left for later."""
+        errors = self._errors(problems)
+        fields = (self._field(self.screening.question(name), typed, errors) for name in wordings)
+        return tuple(replace(field, label=wordings[field.id], required=False, when=None) for field in fields)
+
+    def _errors(self, problems: Iterable[FieldProblem]) -> dict[str, str]:
+        errors: dict[str, str] = {}
+        for problem in problems:
+            errors.setdefault(problem.field, self._message(problem))
+        return errors
 
     def _text(self, text: LocalizedText | None) -> str | None:
         return text.in_language(self.language) if text else None

@@ -1,20 +1,21 @@
 """The pages behind the emails' links: from what the core says to what the page shows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from config.conditions import Evidence
 from pipeline.context import Context
 from pipeline.secure_link import CODE_VALID, Audience
-from pipeline.secure_pages import answering, code, link, opening, stopping
+from pipeline.secure_pages import adding, answering, asking, code, link, opening, session, stopping
 from pipeline.secure_pages.person import PersonView, Recommended
 from pipeline.secure_pages.provider import ReferralView
-from pipeline.secure_pages.session import SESSION
 from pipeline.secure_pages.wording import Line
 from pipeline.status import SubmissionStatus
 from web.outage import unless_unavailable
 from web.services import (
+    AnswersRead,
     Closed,
     CodeSent,
+    Comparison,
     Decision,
     DeclineReason,
     EvidenceNote,
@@ -23,7 +24,9 @@ from web.services import (
     LinkKind,
     Locked,
     Opened,
+    OpenQuestion,
     ReasonNeeded,
+    Reception,
     Recommendation,
     RecommendationsPage,
     ReferralPage,
@@ -78,8 +81,8 @@ class DatabaseLinks:
         )
         match result:
             case opening.Opened(view, key):
-                session = Session(key, int(SESSION.total_seconds())) if key else None
-                return Opened(_person_page(view) if isinstance(view, PersonView) else _referral_page(view), session)
+                begun = Session(key, int(session.SESSION.total_seconds())) if key else None
+                return Opened(_person_page(view) if isinstance(view, PersonView) else _referral_page(view), begun)
             case opening.Wrong(found):
                 return WrongFactor(_gate(found), found.attempts_left)
             case other:
@@ -100,8 +103,26 @@ class DatabaseLinks:
                 return Responded(found.language, reference, stands, already)
             case answering.ReasonMissing(view):
                 return ReasonNeeded(_referral_page(view))
-            case answering.SessionEnded(found):
+            case session.SessionEnded(found):
                 return _gate(found)
+            case other:
+                return _no_entry(other)
+
+    def add_answers(
+        self, visit: Visit, answers: Mapping[str, object]
+    ) -> AnswersRead | Gate | Stopped | Closed | Locked:
+        result = unless_unavailable(
+            lambda: adding.add_answers(
+                self._context, visit.token, visit.session, answers, visit.language, visit.request_id, self._wake
+            )
+        )
+        match result:
+            case adding.Received(reception, view, problems):
+                return AnswersRead(_person_page(view), Reception(reception.value), problems)
+            case session.SessionEnded(found):
+                return _gate(found)
+            case stopping.Stopped(found):
+                return Stopped(found.language)
             case other:
                 return _no_entry(other)
 
@@ -131,7 +152,14 @@ def _person_page(view: PersonView) -> RecommendationsPage:
         condition=view.condition,
         evidence=_evidence(view.evidence) if view.evidence else None,
         recommendations=tuple(_recommendation(each, view.language) for each in view.recommended),
+        recipients_open=view.recipients_open,
+        recipients_total=view.recipients_total,
+        questions=tuple(map(_question, view.questions)),
     )
+
+
+def _question(found: asking.OpenQuestion) -> OpenQuestion:
+    return OpenQuestion(found.question.id, found.wording, found.answer)
 
 
 def _evidence(evidence: Evidence) -> EvidenceNote:
@@ -145,13 +173,12 @@ def _recommendation(found: Recommended, language: str) -> Recommendation:
         provider_name=found.document.name,
         program_name=program.name.in_language(language),
         program_kind=program.kind,
-        product=program.product,
         summary=program.summary.in_language(language),
         locations=found.locations,
         reasons=found.explanation.reasons,
         not_known=found.explanation.not_known,
+        notices=found.explanation.notices,
         shared=found.shared,
-        board=f"{program.irb.name}, {program.irb.number}" if program.irb else None,
     )
 
 
@@ -165,6 +192,7 @@ def _referral_page(view: ReferralView) -> ReferralPage:
         answer_by=view.answer_by,
         contact=_facts(view.contact),
         facts=_facts(view.facts),
+        comparison=Comparison(view.comparison.met, view.comparison.not_known, view.comparison.borderline),
         decline_reasons=tuple(
             DeclineReason(reason.value, label.in_language(view.language))
             for reason, label in answering.DECLINE_REASONS.items()

@@ -12,9 +12,10 @@ from typing import Protocol
 from uuid import UUID
 
 from config.conditions import Conditions, EvidenceLevel
-from config.providers import ProductStatus, ProgramKind
+from config.providers import ProgramKind
 from config.screening import Screening
 from config.settings import Settings
+from pipeline.validation import Answer, FieldProblem
 
 
 class Unavailable(Exception):
@@ -170,21 +171,20 @@ class EvidenceNote:
 class Recommendation:
     """One provider whose published criteria fit, in the language of the page.
 
-    `not_known` names criteria that could not be judged from the answers; `shared` says whether the provider has been
-    given the person's answers; `board` names the review board (and its number) that approved a study's conduct.
+    `not_known` says which criteria could not be judged from the answers; `notices` are what has to be said about what
+    the program offers, a paragraph each; `shared` says whether the provider has been given the person's answers.
     """
 
     rank: int
     provider_name: str
     program_name: str
     program_kind: ProgramKind
-    product: ProductStatus
     summary: str
     locations: tuple[str, ...]
     reasons: tuple[str, ...]
     not_known: tuple[str, ...]
+    notices: tuple[str, ...]
     shared: bool
-    board: str | None = None
 
 
 class Stage(StrEnum):
@@ -198,8 +198,21 @@ class Stage(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class OpenQuestion:
+    """A question of the form whose answer would decide, in the words to ask it in, with the answer so far."""
+
+    question_id: str
+    wording: str
+    answer: Answer | None
+
+
+@dataclass(frozen=True, slots=True)
 class RecommendationsPage:
-    """What the person sees behind their link; `recommendations`, best first, are there once it is answered."""
+    """What the person sees behind their link.
+
+    `recommendations`, best first, are there once it is answered, `questions` while it is in review and answers to them
+    would decide it. So many providers see the answers: `recipients_open` at one time, `recipients_total` ever.
+    """
 
     language: str
     reference: str
@@ -207,6 +220,9 @@ class RecommendationsPage:
     condition: str | None = None
     evidence: EvidenceNote | None = None
     recommendations: tuple[Recommendation, ...] = ()
+    recipients_open: int = 0
+    recipients_total: int = 0
+    questions: tuple[OpenQuestion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +231,15 @@ class Fact:
 
     label: str
     value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A program's own published criteria by how the answers compare with them; names of criteria, never an answer."""
+
+    met: tuple[str, ...] = ()
+    not_known: tuple[str, ...] = ()
+    borderline: tuple[str, ...] = ()
 
 
 class Decision(StrEnum):
@@ -247,6 +272,7 @@ class ReferralPage:
     answer_by: datetime
     contact: tuple[Fact, ...]
     facts: tuple[Fact, ...]
+    comparison: Comparison
     decline_reasons: tuple[DeclineReason, ...]
     accepted: bool = False
 
@@ -274,6 +300,24 @@ class ReasonNeeded:
     """A referral was declined without one of the reasons on its page; nothing was recorded."""
 
     page: ReferralPage
+
+
+class Reception(StrEnum):
+    """What became of answers that the person sent later."""
+
+    ADDED = "added"
+    NOTHING_NEW = "nothing_new"
+    TO_CORRECT = "to_correct"
+    NOT_ASKED = "not_asked"
+
+
+@dataclass(frozen=True, slots=True)
+class AnswersRead:
+    """The person's later answers were looked at; `page` is as things stand now."""
+
+    page: RecommendationsPage
+    reception: Reception
+    problems: tuple[FieldProblem, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +353,11 @@ class SecureLinks(Protocol):
         self, visit: Visit, decision: Decision, reason: str | None, note: str
     ) -> Responded | ReasonNeeded | Gate | Closed | Locked:
         """Record the provider's answer; a Gate when the session has ended. `note` may be empty and is a health fact."""
+
+    def add_answers(
+        self, visit: Visit, answers: Mapping[str, object]
+    ) -> AnswersRead | Gate | Stopped | Closed | Locked:
+        """Take the person's answers to the page's questions, by question id; a Gate when the session has ended."""
 
     def stop(self, visit: Visit) -> Stopped | Closed:
         """Stop everything ("this wasn't me"). Needs only the link: a stranger knows no second factor."""

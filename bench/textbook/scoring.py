@@ -12,32 +12,27 @@ from uuid_utils.compat import uuid7
 from bench.textbook.step import Step, step
 from config.providers import ProviderDocument
 from pipeline.audit.actions import Action, Detail
+from pipeline.capacity import read_standings
 from pipeline.context import Context
 from pipeline.email.kinds import EmailKind
 from pipeline.models import Assessment, ProviderLoad, ProviderMatch, Referral, Review, SealedDocument, Submission
 from pipeline.outreach import TO_PERSON, Message, to_provider
-from pipeline.providers import NetworkInForce, waiting_since
-from pipeline.scoring.assess import Outcome
+from pipeline.providers import NetworkInForce
+from pipeline.scoring.compare import Outcome
 from pipeline.scoring.rank import Match
 from pipeline.stages.score import Scored, ScoreStage, ToScore
 from pipeline.status import ReferralStatus, SubmissionStatus
-from pipeline.submission import Part, read_sealed
-
-_KIND_OF_OUTCOME = {
-    Outcome.CANDIDATE: EmailKind.RECOMMENDATION,
-    Outcome.NEEDS_REVIEW: EmailKind.IN_REVIEW,
-    Outcome.NO_MATCH: EmailKind.NO_MATCH,
-}
+from pipeline.submission import Part, numbered, read_sealed
 
 
 def score_one(context: Context, stage: ScoreStage, submission_id: uuid.UUID) -> list[str]:
     """The emails to send."""
     with step(context, "score", submission_id) as taken:
         connection = taken.session.connection()
-        in_force = context.networks.current(connection)
-        network = in_force.network.with_waiting_since(waiting_since(connection))
+        in_force = context.networks.current(connection, taken.now)
+        network = in_force.network.with_standings(read_standings(connection, in_force.documents.values(), taken.now))
         sealed = read_sealed(connection, [submission_id], [Part.ANSWERS])[submission_id]
-        scored = stage.work(ToScore(sealed, network, in_force))
+        scored = stage.work(ToScore(sealed, network, in_force, taken.now))
         submission = taken.lock()
         if submission.status != SubmissionStatus.VALID:
             return []
@@ -47,7 +42,7 @@ def score_one(context: Context, stage: ScoreStage, submission_id: uuid.UUID) -> 
             Detail.NETWORK: in_force.digest,
         }
         taken.transition(submission, SubmissionStatus(scored.outcome.value), Action.SUBMISSION_SCORED, details)
-        message = Message(submission_id, _KIND_OF_OUTCOME[scored.outcome], TO_PERSON, scored.language, "scored")
+        message = Message(submission_id, scored.email_kind, TO_PERSON, scored.language, scored.cause)
         emails = [taken.queue_email(submission, message)]
         if scored.outcome is Outcome.CANDIDATE:
             emails += _refer(taken, submission, scored.matches, in_force)
@@ -61,10 +56,13 @@ def _keep(taken: Step, scored: Scored) -> None:
             submission_id=id_,
             outcome=scored.outcome.value,
             network_digest=scored.in_force.digest,
+            network_revision=scored.in_force.revision,
+            judged_at=scored.at,
             assessed_at=taken.now,
         )
     )
-    session.add(SealedDocument(submission_id=id_, part=Part.ASSESSMENT.value, ciphertext=scored.explanation))
+    part = numbered(Part.ASSESSMENT, scored.number)
+    session.add(SealedDocument(submission_id=id_, part=part, ciphertext=scored.explanation))
     session.add_all(
         ProviderMatch(
             submission_id=id_,

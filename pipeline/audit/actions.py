@@ -14,6 +14,8 @@ class Action(StrEnum):
     SUBMISSION_JOINED = "submission:joined"
     SUBMISSION_SCORED = "submission:scored"
     SUBMISSION_WITHDRAWN = "submission:withdrawn"
+    SUBMISSION_REVIEWED = "submission:reviewed"
+    SUBMISSION_ANSWERED = "submission:answered"
 
     REFERRAL_OFFERED = "referral:offered"
     REFERRAL_ACCEPTED = "referral:accepted"
@@ -40,6 +42,7 @@ class Action(StrEnum):
     LANE_PAUSED = "lane:paused"
     LANE_RESUMED = "lane:resumed"
     PROVIDERS_IMPORTED = "providers:imported"
+    PROVIDERS_REHEARSED = "providers:rehearsed"
 
 
 class Detail(StrEnum):
@@ -52,6 +55,7 @@ class Detail(StrEnum):
     DUPLICATE_OF = "duplicate_of"
     PROBLEMS = "problems"
     MATCHES = "matches"
+    SUBMISSIONS = "submissions"
     NETWORK = "network"
     REFERRAL = "referral"
     PROVIDER = "provider"
@@ -71,6 +75,8 @@ class Detail(StrEnum):
     ADDED = "added"
     CHANGED = "changed"
     RETIRED = "retired"
+    NETWORK_REVISION = "network_revision"
+    EFFECTIVE_AT = "effective_at"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ provider). Links and codes open things, so they are kept out of every `repr`.
 
 from dataclasses import dataclass, field
 from datetime import date
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 from pipeline.email.kinds import EmailKind
 
@@ -60,6 +60,13 @@ class InReview(_AboutRequest):
 
 
 @dataclass(frozen=True, slots=True)
+class InformationNeeded(_AboutRequest):
+    """To the person: a few more answers would decide; the link's page asks the questions, the email never does."""
+
+    kind: ClassVar[EmailKind] = EmailKind.INFORMATION_NEEDED
+
+
+@dataclass(frozen=True, slots=True)
 class Recommendation(_AboutRequest):
     """To the person: the results are ready behind the link."""
 
@@ -93,10 +100,17 @@ class OneTimeCode:
     kind: ClassVar[EmailKind] = EmailKind.ONE_TIME_CODE
 
 
-EmailContext = Confirmation | PleaseCorrect | Joined | InReview | Recommendation | NoMatch | Referral | OneTimeCode
+EmailContext = (
+    Confirmation
+    | PleaseCorrect
+    | Joined
+    | InReview
+    | InformationNeeded
+    | Recommendation
+    | NoMatch
+    | Referral
+    | OneTimeCode
+)
 
-CONTEXTS: dict[EmailKind, type[EmailContext]] = {
-    context.kind: context
-    for context in (Confirmation, PleaseCorrect, Joined, InReview, Recommendation, NoMatch, Referral, OneTimeCode)
-}
+CONTEXTS: dict[EmailKind, type[EmailContext]] = {context.kind: context for context in get_args(EmailContext)}
 """The registry: exactly one context per kind (a test holds it against the kinds and the template folders)."""

@@ -8,6 +8,7 @@ class EmailKind(StrEnum):
     PLEASE_CORRECT = "please-correct"
     JOINED = "joined"
     IN_REVIEW = "in-review"
+    INFORMATION_NEEDED = "information-needed"
     RECOMMENDATION = "recommendation"
     NO_MATCH = "no-match"
     REFERRAL = "referral"

@@ -5,6 +5,7 @@ from datetime import date
 from pipeline.email.contexts import (
     Confirmation,
     EmailContext,
+    InformationNeeded,
     InReview,
     Joined,
     NoMatch,
@@ -47,6 +48,8 @@ def samples(kind: EmailKind, language: str) -> tuple[EmailContext, ...]:
             return (Joined(_REFERENCE, _PAGE, _ORGANISATION),)
         case EmailKind.IN_REVIEW:
             return (InReview(_REFERENCE, _PAGE, _ORGANISATION),)
+        case EmailKind.INFORMATION_NEEDED:
+            return (InformationNeeded(_REFERENCE, _PAGE, _ORGANISATION),)
         case EmailKind.RECOMMENDATION:
             return (Recommendation(_REFERENCE, _PAGE, _ORGANISATION),)
         case EmailKind.NO_MATCH:

@@ -3,7 +3,7 @@
 from pipeline.models.audit import AuditEvent, AuditPending, AuditSeries
 from pipeline.models.base import Base
 from pipeline.models.outreach import Email, OneTimeCode, ProviderLoad, Referral, SecureLink, SecureSession
-from pipeline.models.providers import ProviderVersion
+from pipeline.models.providers import NetworkRevision, ProviderVersion
 from pipeline.models.submissions import (
     Assessment,
     DataKey,
@@ -35,6 +35,7 @@ __all__ = [
     "Job",
     "KeyFingerprint",
     "LanePause",
+    "NetworkRevision",
     "OneTimeCode",
     "PersonIndex",
     "ProviderLoad",

@@ -1,4 +1,4 @@
-"""Providers as imported: immutable versions, the newest effective one of each counts."""
+"""Providers as imported: immutable versions, the one that took effect last of each counts."""
 
 import datetime as dt
 import uuid
@@ -22,3 +22,17 @@ class ProviderVersion(Base):
     document: Mapped[str] = mapped_column(comment="The provider's document, RFC 8785 JSON. Empty programs: retired.")
     effective_at: Mapped[dt.datetime]
     imported_at: Mapped[dt.datetime]
+    revision: Mapped[int] = mapped_column(server_default="0", comment="The network's revision that brought it.")
+
+
+class NetworkRevision(Base):
+    """One row: how often the network was published. Whoever publishes locks it, whoever scores looks at it first.
+
+    A revision and a time name exactly one set of versions: those of no later revision, of each provider the one that
+    had taken effect last by then.
+    """
+
+    __tablename__ = "network_revision"
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    revision: Mapped[int]

@@ -39,7 +39,9 @@ class DataKey(Base):
 
 
 class SealedDocument(Base):
-    """One encrypted part: `body` (raw bytes as received), `answers`, `problems`, `assessment`, `reason:<referral>`."""
+    """One encrypted part: `body` (raw bytes as received), `answers`, `problems`, `assessment`, `reason:<referral>`,
+    `decision` (of an expert). When answers are added, `answers:2` and `assessment:2` follow; the highest number counts.
+    """
 
     __tablename__ = "sealed_document"
 
@@ -115,13 +117,18 @@ class Review(Base):
 
 
 class Assessment(Base):
-    """That scoring happened and how it came out; the explanation is the sealed document `assessment`."""
+    """That scoring happened and how it came out; the explanation is the sealed document `assessment`.
+
+    `network_revision` and `judged_at` name the provider versions it was scored against (see `NetworkRevision`).
+    """
 
     __tablename__ = "assessment"
 
     submission_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("submission.id"), primary_key=True)
     outcome: Mapped[str]
     network_digest: Mapped[str] = mapped_column(comment="Which set of provider versions was scored against.")
+    network_revision: Mapped[int | None]
+    judged_at: Mapped[dt.datetime | None] = mapped_column(comment="The time that scoring took for now.")
     assessed_at: Mapped[dt.datetime]
 
 

@@ -5,7 +5,8 @@ published documents once, `assess` judges one submission against them, `rank` or
 the one stored record to the person, the provider and the staff.
 """
 
-from pipeline.scoring.assess import Assessment, Outcome, ReviewReason, score
+from pipeline.scoring.assess import Assessment, ReviewReason, score
+from pipeline.scoring.compare import Outcome
 from pipeline.scoring.explanation import (
     explain_to_person,
     explain_to_provider,

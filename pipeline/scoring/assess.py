@@ -2,21 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any
 
-from config.conditions import OTHER
-from pipeline.scoring.facts import Answer, Facts, read_facts
+from pipeline.scoring.compare import Comparison, Outcome, compare
+from pipeline.scoring.facts import Answer
 from pipeline.scoring.network import Network
-from pipeline.scoring.rank import Fit, Match, rank
-from pipeline.scoring.verdict import Verdict
-
-
-class Outcome(StrEnum):
-    CANDIDATE = "candidate"
-    NEEDS_REVIEW = "needs_review"
-    NO_MATCH = "no_match"
+from pipeline.scoring.rank import Match
+from pipeline.scoring.telling import Told, tell
 
 
 class ReviewReason(StrEnum):
@@ -24,13 +18,17 @@ class ReviewReason(StrEnum):
 
     FREE_TEXT_CONDITION = "free_text_condition"
     CONTRADICTION = "contradiction"
-    INFORMATION_MISSING = "information_missing"
+    EXPERT_RULE = "expert_rule"  # a program that fits asks for it
+    BORDERLINE = "borderline"  # nobody fits, and somebody is missed by a little
+    INFORMATION_MISSING = "information_missing"  # nobody fits yet, and answers could change that
+    NOT_DECIDABLE = "not_decidable"  # nobody fits, and no answer to the form could tell
 
 
 @dataclass(frozen=True, slots=True)
 class Assessment:
-    """`matches` are ranked, and empty unless the outcome is candidate. `explanation` is read by `explanation`.
+    """`matches` are ranked, and empty unless the outcome is candidate. `explanation` is read by `record`.
 
+    `questions` are those whose answers would decide a submission that needs information, in the order met.
     The explanation holds health facts by inference (a met criterion tells an answer), so it is stored encrypted.
     """
 
@@ -38,53 +36,46 @@ class Assessment:
     matches: tuple[Match, ...]
     explanation: dict[str, Any]
     review_reasons: tuple[str, ...]
+    questions: tuple[str, ...]
 
 
-def score(answers: Mapping[str, Answer], network: Network, received_on: date) -> Assessment:
-    """Judge validated answers, as of the day they were received.
+def score(answers: Mapping[str, Answer], network: Network, received_on: date, at: datetime) -> Assessment:
+    """Judge validated answers, as of the day they were received, by what was published and open at the moment `at`.
 
-    Pure: the same answers, versions, waiting times and day give the same assessment, whatever order they come in.
+    Pure: the same answers, versions, standings and times give the same assessment, whatever order they come in.
     """
-    facts = read_facts(answers, received_on)
-    fits: list[Fit] = []
-    told: list[dict[str, Any]] = []
-    information_missing = False
-    for provider in network.providers:
-        programs: list[dict[str, Any]] = []
-        for position, program in enumerate(provider.programs):
-            judged = program.judge(facts)
-            if judged.verdict is Verdict.MET:
-                fit = Fit(provider.document.id, provider.version_id, program.program_id, position, judged.score)
-                fits.append(fit)
-            elif judged.verdict is Verdict.UNKNOWN:
-                information_missing = True
-            letters = map(_LETTERS.__getitem__, judged.verdicts)
-            programs.append(
-                {
-                    "g": program.program_id,
-                    "r": _LETTERS[judged.verdict],
-                    "s": judged.score,
-                    "c": dict(zip(program.criterion_ids, letters, strict=True)),
-                }
-            )
-        told.append({"p": provider.document.id, "v": str(provider.version_id), "g": programs})
-    reasons = _review_reasons(facts, only_unknown=information_missing and not fits)
-    outcome = Outcome.NEEDS_REVIEW if reasons else Outcome.CANDIDATE if fits else Outcome.NO_MATCH
-    matches = rank(fits, network.waiting_since) if outcome is Outcome.CANDIDATE else ()
-    explanation = {"d": received_on.isoformat(), "o": outcome.value, "w": list(reasons), "p": told}
-    return Assessment(outcome, matches, explanation, reasons)
+    compared = compare(answers, network, received_on, at)
+    told = tell(compared, network, at)
+    reasons = _review_reasons(compared, told)
+    outcome = compared.outcome
+    explanation: dict[str, Any] = {
+        "d": received_on.isoformat(),
+        "t": at.astimezone(UTC).isoformat(),
+        "n": network.revision,
+        "o": outcome.value,
+        "w": list(reasons),
+        "z": told.left_out,
+        "p": told.providers,
+    }
+    return Assessment(
+        outcome=outcome,
+        matches=tuple(match for _, match in compared.shortlist) if outcome is Outcome.CANDIDATE else (),
+        explanation=explanation,
+        review_reasons=reasons,
+        questions=tuple(dict.fromkeys(told.questions)) if outcome is Outcome.NEEDS_REVIEW else (),
+    )
 
 
-_LETTERS = tuple(verdict.letter for verdict in Verdict)
-
-
-def _review_reasons(facts: Facts, *, only_unknown: bool) -> tuple[str, ...]:
-    contraindications = facts.answers.get("contraindications")
+def _review_reasons(compared: Comparison, told: Told) -> tuple[str, ...]:
+    """Never empty for a submission that needs review."""
+    only_in_doubt, own_words = compared.is_only_in_doubt, compared.names_other_condition
+    explained = told.borderline or told.questions or own_words
     found = {
-        ReviewReason.FREE_TEXT_CONDITION: facts.answers.get("condition") == OTHER,
-        ReviewReason.CONTRADICTION: isinstance(contraindications, list)
-        and "none" in contraindications
-        and len(set(contraindications)) > 1,
-        ReviewReason.INFORMATION_MISSING: only_unknown,
+        ReviewReason.FREE_TEXT_CONDITION: own_words,
+        ReviewReason.CONTRADICTION: compared.contradicts_itself,
+        ReviewReason.EXPERT_RULE: compared.asks_for_expert,
+        ReviewReason.BORDERLINE: only_in_doubt and told.borderline,
+        ReviewReason.INFORMATION_MISSING: only_in_doubt and bool(told.questions),
+        ReviewReason.NOT_DECIDABLE: only_in_doubt and not explained,
     }
     return tuple(reason.value for reason, applies in found.items() if applies)

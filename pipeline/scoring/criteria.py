@@ -1,124 +1,70 @@
-"""Gives criteria their meaning: each leaf becomes a function from facts to a verdict, each tree one over verdicts.
+"""How a tree of criteria is judged once its leaves are, and which leaves the judgement hangs on."""
 
-Leaves are judged one by one and never cut short, because the explanation names every one of them.
-"""
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
-from collections.abc import Callable, Iterator, Sequence
-
-from config.conditions import OTHER
-from config.criteria import (
-    AgeRange,
-    All,
-    AnyOf,
-    Budget,
-    Distance,
-    Equals,
-    Group,
-    Leaf,
-    NoneOf,
-    NumberRange,
-    OneOf,
-    Overlaps,
-    SpokenLanguage,
-    children,
-)
-from pipeline.scoring.facts import Answer, Facts
-from pipeline.scoring.geography import KM_PER_MILE, Place, within_miles, within_travel
-from pipeline.scoring.verdict import NEGATED, Verdict, decided
-
-Check = Callable[[Facts], Verdict]
-Combination = Callable[[Sequence[Verdict]], Verdict]
+from config.criteria import AnyOf, Group, Leaf, Neither, children
+from pipeline.scoring.verdict import NEGATED, Verdict
 
 
-def compile_leaf(leaf: Leaf, languages: frozenset[str], locations: tuple[Place, ...]) -> Check:
-    """One leaf of a provider with these languages and locations, as a function of a submission's facts."""
-    match leaf:
-        case Equals():
-            return _accepts(leaf.question, frozenset({leaf.equals}), _open_answers(leaf.question, ()))
-        case OneOf():
-            return _accepts(leaf.question, frozenset(leaf.one_of), _open_answers(leaf.question, leaf.unknown))
-        case Budget():
-            return _accepts("budget", frozenset(leaf.budget), frozenset(leaf.unknown))
-        case Overlaps():
-            return _accepts(leaf.question, frozenset(leaf.overlaps), _open_answers(leaf.question, leaf.unknown))
-        case NoneOf():
-            return _refuses(leaf.question, frozenset(leaf.none_of), _open_answers(leaf.question, leaf.unknown))
-        case NumberRange():
-            return _number_within(leaf.question, leaf.at_least, leaf.at_most)
-        case AgeRange():
-            return _age_within(leaf.age.at_least, leaf.age.at_most)
-        case Distance():
-            return _near_enough(leaf.distance, locations)
-        case SpokenLanguage():
-            return _accepts("language", languages, frozenset())
+@dataclass(frozen=True, slots=True)
+class JudgedLeaf:
+    """A leaf with its verdict. `position` counts a program's leaves from 0."""
+
+    criterion: Leaf
+    verdict: Verdict
+    position: int
 
 
-def compile_tree(criterion: Leaf | Group, positions: Iterator[int]) -> Combination:
-    """A criterion as a function of the verdicts of all leaves, which `positions` numbers in the order written."""
-    if not isinstance(criterion, Group):
-        position = next(positions)
-        return lambda verdicts: verdicts[position]
-    join = joined(criterion)
-    parts = tuple(compile_tree(part, positions) for part in children(criterion)[1])
-    return lambda verdicts: join([part(verdicts) for part in parts])
+@dataclass(frozen=True, slots=True)
+class JudgedGroup:
+    """A group with its verdict, and its parts with theirs."""
+
+    criterion: Group
+    verdict: Verdict
+    parts: tuple["Judged", ...]
+
+
+Judged = JudgedLeaf | JudgedGroup
+
+
+def judge(criteria: Iterable[Leaf | Group], verdicts: Iterable[Verdict]) -> tuple[Judged, ...]:
+    """The criteria with the verdicts of their leaves, which come in the order written."""
+    numbered = iter(enumerate(verdicts))
+    return tuple(_judge(criterion, numbered) for criterion in criteria)
+
+
+def together(judged: Sequence[Judged]) -> Verdict:
+    """The verdict of criteria that all have to be met."""
+    return min((each.verdict for each in judged), default=Verdict.MET)
+
+
+def deciding(judged: Iterable[Judged], verdict: Verdict) -> Iterator[JudgedLeaf]:
+    """The leaves through which criteria that all have to be met come to `verdict`.
+
+    For `UNKNOWN` these are exactly the leaves that could still change it; for `NOT_MET`, those that fail.
+    """
+    for each in judged:
+        if each.verdict is not verdict:
+            continue
+        if isinstance(each, JudgedLeaf):
+            yield each
+        else:
+            yield from deciding(each.parts, NEGATED[verdict] if isinstance(each.criterion, Neither) else verdict)
 
 
 def joined(group: Group) -> Callable[[Sequence[Verdict]], Verdict]:
     """How a group's verdict follows from its parts' verdicts."""
-    if isinstance(group, All):
-        return min
     if isinstance(group, AnyOf):
         return max
-    return lambda verdicts: NEGATED[max(verdicts)]
+    if isinstance(group, Neither):
+        return lambda verdicts: NEGATED[max(verdicts)]
+    return min
 
 
-def _open_answers(question: str, unknown: tuple[str, ...]) -> frozenset[str]:
-    """Answers that leave a criterion open. A condition in the person's own words may be any condition."""
-    return frozenset((*unknown, OTHER) if question == "condition" else unknown)
-
-
-def _chosen(answer: Answer) -> Sequence[str | int]:
-    return answer if isinstance(answer, list) else (answer,)
-
-
-def _accepts(question: str, wanted: frozenset[str | int] | frozenset[str], unknown: frozenset[str]) -> Check:
-    def check(facts: Facts) -> Verdict:
-        answer = facts.answers.get(question)
-        if answer is None:
-            return Verdict.UNKNOWN
-        chosen = _chosen(answer)
-        if not wanted.isdisjoint(chosen):
-            return Verdict.MET
-        return Verdict.NOT_MET if unknown.isdisjoint(chosen) else Verdict.UNKNOWN
-
-    return check
-
-
-def _refuses(question: str, refused: frozenset[str], unknown: frozenset[str]) -> Check:
-    accepts = _accepts(question, refused, unknown)
-    return lambda facts: NEGATED[accepts(facts)]
-
-
-def _number_within(question: str, at_least: int | None, at_most: int | None) -> Check:
-    low = float("-inf") if at_least is None else at_least
-    high = float("inf") if at_most is None else at_most
-
-    def check(facts: Facts) -> Verdict:
-        answer = facts.answers.get(question)
-        return decided(low <= answer <= high) if isinstance(answer, int) else Verdict.UNKNOWN
-
-    return check
-
-
-def _age_within(at_least: int | None, at_most: int | None) -> Check:
-    low = float("-inf") if at_least is None else at_least
-    high = float("inf") if at_most is None else at_most
-    return lambda facts: Verdict.UNKNOWN if facts.age is None else decided(low <= facts.age <= high)
-
-
-def _near_enough(distance: str, locations: tuple[Place, ...]) -> Check:
-    if distance == "travel":
-        return lambda facts: within_travel(facts.place, locations, facts.travel)
-    number, unit = distance.split(" ")
-    miles = int(number) / (KM_PER_MILE if unit == "km" else 1)
-    return lambda facts: within_miles(facts.place, locations, miles)
+def _judge(criterion: Leaf | Group, verdicts: Iterator[tuple[int, Verdict]]) -> Judged:
+    if not isinstance(criterion, Group):
+        position, verdict = next(verdicts)
+        return JudgedLeaf(criterion, verdict, position)
+    parts = tuple(_judge(part, verdicts) for part in children(criterion)[1])
+    return JudgedGroup(criterion, joined(criterion)([part.verdict for part in parts]), parts)

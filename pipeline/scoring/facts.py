@@ -12,10 +12,11 @@ Answer = str | int | list[str]
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """`answers` holds only what was answered; `age` is in completed years on the day of receipt."""
+    """`answers` holds only what was answered; ages are in completed years and months on the day of receipt."""
 
     answers: Mapping[str, Answer]
     age: int | None
+    age_months: int | None
     place: Place
     travel: Travel | None
 
@@ -24,21 +25,23 @@ def read_facts(answers: Mapping[str, Answer], received_on: date) -> Facts:
     """An empty answer, or one that is not of its kind, is not known."""
     answered = {question: answer for question, answer in answers.items() if answer not in (None, "", [])}
     country, postal_code, travel = answered.get("country"), answered.get("postal_code"), answered.get("travel")
+    months = _completed_months(answered.get("date_of_birth"), received_on)
     return Facts(
         answers=answered,
-        age=_age(answered.get("date_of_birth"), received_on),
+        age=None if months is None else months // 12,
+        age_months=months,
         place=place(
             country if isinstance(country, str) else None, postal_code if isinstance(postal_code, str) else None
         ),
-        travel=Travel(travel) if travel in _TRAVEL else None,
+        travel=Travel(travel) if isinstance(travel, str) and travel in _TRAVEL else None,
     )
 
 
 _TRAVEL = frozenset(Travel)
 
 
-def _age(date_of_birth: Answer | None, on: date) -> int | None:
-    """Completed years. Who was born on 29 February is a year older on 1 March where there is no 29 February."""
+def _completed_months(date_of_birth: Answer | None, on: date) -> int | None:
+    """Who was born on the 31st is a month older on the 1st where a month has no 31st; so with 29 February."""
     if not isinstance(date_of_birth, str):
         return None
     try:
@@ -47,4 +50,4 @@ def _age(date_of_birth: Answer | None, on: date) -> int | None:
         return None
     if born > on:
         return None
-    return on.year - born.year - ((on.month, on.day) < (born.month, born.day))
+    return 12 * (on.year - born.year) + on.month - born.month - (on.day < born.day)

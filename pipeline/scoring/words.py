@@ -3,8 +3,19 @@
 They say how answers and published criteria compare. They never say that a treatment works, nor what a person should do.
 """
 
-from config.criteria import AgeRange, Distance, Leaf, NumberRange, subject
-from config.providers import ProductStatus
+from config.criteria import (
+    LICENSED,
+    TRAVEL,
+    AgeInMonths,
+    AgeRange,
+    Distance,
+    Leaf,
+    NoneOf,
+    NumberRange,
+    Overlaps,
+    Region,
+    subject,
+)
 from config.screening import LocalizedText
 
 _NOUNS = {
@@ -18,6 +29,7 @@ _NOUNS = {
     "language": LocalizedText(en="language", es="idioma"),
     "onset_months": LocalizedText(en="time since it began, in months", es="tiempo desde que empezó, en meses"),
     "prior_treatments": LocalizedText(en="earlier treatments", es="tratamientos anteriores"),
+    "region": LocalizedText(en="where the person lives", es="lugar donde vive la persona"),
     "severity": LocalizedText(en="effect on daily life, 0 to 10", es="efecto en la vida diaria, de 0 a 10"),
     "sex_at_birth": LocalizedText(en="sex recorded at birth", es="sexo registrado al nacer"),
     "submitter": LocalizedText(en="who filled in the form", es="quién llenó el formulario"),
@@ -25,6 +37,7 @@ _NOUNS = {
     "treatment_goals": LocalizedText(en="goals", es="objetivos"),
     "treatment_interests": LocalizedText(en="interests", es="intereses"),
 }
+_MONTHS = LocalizedText(en="months", es="meses")
 _OTHER_NOUN = LocalizedText(en="another answer", es="otra respuesta")
 
 _FITS = {
@@ -43,6 +56,10 @@ _FITS = {
         en="You named none of the safety exclusions this program publishes.",
         es="Usted no indicó ninguna de las exclusiones por seguridad que publica este programa.",
     ),
+    "country": LocalizedText(
+        en="This program takes people from the country you named.",
+        es="Este programa recibe personas del país que usted indicó.",
+    ),
     "diagnosis_confirmed": LocalizedText(
         en="What you said about the diagnosis is what this program asks for.",
         es="Lo que indicó sobre el diagnóstico es lo que pide este programa.",
@@ -56,9 +73,17 @@ _FITS = {
         en="The treatments you have tried are ones this program asks about.",
         es="Los tratamientos que ha probado son de los que pregunta este programa.",
     ),
+    "region": LocalizedText(
+        en="This program takes people who live where you do.",
+        es="Este programa recibe personas que viven donde usted vive.",
+    ),
     "severity": LocalizedText(
         en="How much it affects daily life is within what this program takes.",
         es="Cuánto afecta la vida diaria está dentro de lo que acepta este programa.",
+    ),
+    "submitter": LocalizedText(
+        en="Who filled in the form is as this program asks.",
+        es="Quien llenó el formulario es como pide este programa.",
     ),
     "timeframe": LocalizedText(
         en="You would like to begin when this program takes people.",
@@ -85,52 +110,34 @@ _NEAR_LIMIT = LocalizedText(
     es="Tiene una sede a {limit} o menos de su código postal.",
 )
 
+_LICENSED = LocalizedText(
+    en="It says that it is licensed where you live.", es="Indica que tiene licencia donde usted vive."
+)
+_NOTHING_NAMED = LocalizedText(
+    en="Nothing you told us about this is excluded: {noun}.", es="Nada de lo que indicó sobre esto se excluye: {noun}."
+)
+
+_NONE_EXCLUDED = LocalizedText(en="{noun}: nothing that you exclude", es="{noun}: nada de lo que usted excluye")
+
 NOTHING_EXCLUDED = LocalizedText(
     en="Nothing you told us is among what this program excludes.",
     es="Nada de lo que indicó está entre lo que este programa excluye.",
 )
-NOT_KNOWN = LocalizedText(en="We do not know: {noun}.", es="No sabemos: {noun}.")
-CRITERION_FITS = LocalizedText(en="Your criterion is met: {noun}.", es="Se cumple su criterio: {noun}.")
-CRITERION_UNKNOWN = LocalizedText(en="Not known yet: {noun}.", es="Todavía no se sabe: {noun}.")
 NO_EXCLUSION = LocalizedText(
-    en="None of your exclusions applies to the answers.", es="Ninguna de sus exclusiones se aplica a las respuestas."
+    en="None of your exclusions applies to the answers", es="Ninguna de sus exclusiones se aplica a las respuestas"
 )
 
-NOT_MEDICAL_ADVICE = LocalizedText(
-    en="These are providers whose published criteria fit your answers; this is not medical advice.",
-    es="Son proveedores cuyos criterios publicados corresponden a sus respuestas; esto no es un consejo médico.",
+_NOT_KNOWN = LocalizedText(en="We do not know: {noun}.", es="No sabemos: {noun}.")
+_NOT_KNOWN_ASKED = LocalizedText(
+    en="We do not know: {noun}. This program asks: {ask}", es="No sabemos: {noun}. Este programa pregunta: {ask}"
 )
-PRODUCT_NOTICES = {
-    ProductStatus.UNAPPROVED_THERAPY: LocalizedText(
-        en=(
-            "What this program offers has not been approved by the U.S. Food and Drug Administration (FDA). "
-            "It has not been established that it is safe or that it works."
-        ),
-        es=(
-            "Lo que ofrece este programa no está aprobado por la Administración de Alimentos y Medicamentos de EE. UU. "
-            "(FDA). No se ha establecido que sea seguro ni que funcione."
-        ),
-    ),
-    ProductStatus.INVESTIGATIONAL: LocalizedText(
-        en=(
-            "This is research. What is studied has not been approved by the U.S. Food and Drug Administration (FDA), "
-            "and whether it is safe and works is what the study asks. Taking part is voluntary."
-        ),
-        es=(
-            "Esto es una investigación. Lo que se estudia no está aprobado por la Administración de Alimentos y "
-            "Medicamentos de EE. UU. (FDA), y el estudio pregunta si es seguro y si funciona. Participar es voluntario."
-        ),
-    ),
-}
-IRB_NOTICE = LocalizedText(
-    en=(
-        "{board} (number {number}) reviewed how the study protects the people in it. "
-        "Approval by an institutional review board (IRB) is not approval by the FDA."
-    ),
-    es=(
-        "{board} (número {number}) revisó cómo el estudio protege a sus participantes. "
-        "La aprobación de un comité de ética (IRB) no es una aprobación de la FDA."
-    ),
+_JUST_OUTSIDE = LocalizedText(
+    en="Your answer is just outside of what this program states: {noun}.",
+    es="Su respuesta está apenas fuera de lo que indica este programa: {noun}.",
+)
+_JUST_OUTSIDE_LOOKED_AT = LocalizedText(
+    en="Your answer is just outside of what this program states, and an expert has looked at it: {noun}.",
+    es="Su respuesta está apenas fuera de lo que indica este programa, y un experto la ha revisado: {noun}.",
 )
 
 
@@ -142,21 +149,57 @@ def noun(leaf: Leaf, language: str) -> str:
             return f"{name} ({_span(leaf.at_least, leaf.at_most, language)})"
         case AgeRange():
             return f"{name} ({_span(leaf.age.at_least, leaf.age.at_most, language)})"
-        case Distance() if leaf.distance != "travel":
+        case AgeInMonths():
+            months = _MONTHS.in_language(language)
+            return f"{name} ({_span(leaf.age_months.at_least, leaf.age_months.at_most, language)} {months})"
+        case Distance() if leaf.distance != TRAVEL:
             return f"{name} ({_limit(leaf.distance, language)})"
         case _:
             return name
 
 
 def fits(leaf: Leaf, language: str) -> str:
-    """One sentence to the person for a met leaf: its own words, else the usual ones for its subject."""
+    """One sentence to the person for a met leaf: its own words, else the usual ones for its kind and subject."""
     if leaf.person is not None:
         return leaf.person.in_language(language)
-    if isinstance(leaf, Distance):
-        if leaf.distance == "travel":
+    match leaf:
+        case Distance() if leaf.distance == TRAVEL:
             return _NEAR_TRAVEL.in_language(language)
-        return _NEAR_LIMIT.in_language(language).format(limit=_limit(leaf.distance, language))
-    return _FITS.get(subject(leaf), _OTHER_FITS).in_language(language)
+        case Distance():
+            return _NEAR_LIMIT.in_language(language).format(limit=_limit(leaf.distance, language))
+        case Region() if leaf.region == LICENSED:
+            return _LICENSED.in_language(language)
+        case NoneOf() if leaf.question != "contraindications":
+            return _NOTHING_NAMED.in_language(language).format(noun=noun(leaf, language))
+        case Overlaps() if leaf.question == "contraindications":
+            return _OTHER_FITS.in_language(language)
+        case _:
+            return _FITS.get(subject(leaf), _OTHER_FITS).in_language(language)
+
+
+def not_known(leaf: Leaf, language: str) -> str:
+    """One sentence to the person for a leaf that could not be compared, with the program's own question if any."""
+    if leaf.ask is None:
+        return _NOT_KNOWN.in_language(language).format(noun=noun(leaf, language))
+    return _NOT_KNOWN_ASKED.in_language(language).format(noun=noun(leaf, language), ask=leaf.ask.in_language(language))
+
+
+def just_outside(leaf: Leaf, language: str, *, looked_at: bool) -> str:
+    """One sentence to the person for an answer just outside of a leaf's limits, and whether an expert looked at it."""
+    said = _JUST_OUTSIDE_LOOKED_AT if looked_at else _JUST_OUTSIDE
+    return said.in_language(language).format(noun=noun(leaf, language))
+
+
+def criterion(leaf: Leaf, language: str) -> str:
+    """A leaf as a line of a list for the provider."""
+    name = noun(leaf, language)
+    return name[:1].upper() + name[1:]
+
+
+def met_criterion(leaf: Leaf, language: str) -> str:
+    """A met leaf as a line of a list for the provider."""
+    name = criterion(leaf, language)
+    return _NONE_EXCLUDED.in_language(language).format(noun=name) if isinstance(leaf, NoneOf) else name
 
 
 def _span(at_least: int | None, at_most: int | None, language: str) -> str:

@@ -6,8 +6,11 @@
     session    the short session that the second factor opens
     person     what the person sees: the state of the request, ranked recommendations with reasons and evidence
     provider   what a provider sees: the minimum it needs to answer
+    published  provider versions as they were published
     wording    answers in words, for the page
     answering  a provider accepts or declines
+    asking     what to ask a person whose request waits for an answer that would decide it
+    adding     such answers are added; the request is scored again
     stopping   "this wasn't me": everything stops (`pipeline.withdrawal`)
 
 Facts leave only together with a committed `facts:disclosed` record.

@@ -10,14 +10,15 @@ from sqlalchemy import select, update
 
 from config.screening import LocalizedText
 from pipeline.audit.actions import Action
+from pipeline.capacity import Room
 from pipeline.context import Context
 from pipeline.db import utc_now
 from pipeline.models import Referral, SealedDocument, SecureLink
-from pipeline.referral import REFER_LANE, Room, close
+from pipeline.referral import REFER_LANE, close
 from pipeline.secure_pages.link import Closed, Link, Locked, find_link, lock_link, lock_of
 from pipeline.secure_pages.opening import disclose
 from pipeline.secure_pages.provider import ReferralView
-from pipeline.secure_pages.session import is_session
+from pipeline.secure_pages.session import SessionEnded, is_session
 from pipeline.status import ReferralStatus
 from pipeline.submission import Part, Sealed, read_sealed
 from pipeline.unit_of_work import UnitOfWork, begin
@@ -77,13 +78,6 @@ class ReasonMissing:
     view: ReferralView
 
 
-@dataclass(frozen=True, slots=True)
-class SessionEnded:
-    """The second factor is needed first."""
-
-    link: Link
-
-
 def answer_referral(
     context: Context,
     token: str,
@@ -120,7 +114,7 @@ def _answer(
         if not link.leads_somewhere(unit.now):
             return Closed()
         return lock_of(unit.connection, link, unit.now) or SessionEnded(link)
-    sealed = read_sealed(unit.connection, [link.submission_id], [Part.ANSWERS]).get(link.submission_id)
+    sealed = read_sealed(unit.connection, [link.submission_id], [Part.ANSWERS, Part.ASSESSMENT]).get(link.submission_id)
     if sealed is None or Part.ANSWERS not in sealed.parts:
         return Closed()
     if link.referral_status in _ANSWERED:

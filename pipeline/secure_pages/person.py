@@ -1,19 +1,19 @@
 """What the person sees: how far the request is and, once it is answered, the ranked providers with reasons."""
 
-import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from config.conditions import OTHER, Evidence
 from config.providers import Program, ProviderDocument
 from pipeline.context import Context
-from pipeline.models import ProviderVersion
 from pipeline.referral import HOLDS_THE_FACTS, read_matches, read_referrals
 from pipeline.scoring.explanation import PersonExplanation, explain_to_person
+from pipeline.secure_pages.asking import OpenQuestion, open_questions
 from pipeline.secure_pages.link import Link
+from pipeline.secure_pages.published import read_documents
 from pipeline.secure_pages.wording import Wording
 from pipeline.status import ReferralStatus, SubmissionStatus
 from pipeline.submission import Part, Sealed
@@ -33,7 +33,10 @@ class Recommended:
 
 @dataclass(frozen=True, slots=True)
 class PersonView:
-    """`recommended`, best first, is there once providers were found."""
+    """`recommended`, best first, is there once providers were found; `questions` while they would decide a review.
+
+    By the consent, `recipients_open` providers see the answers at one time, and `recipients_total` ever.
+    """
 
     language: str
     reference: str
@@ -41,15 +44,22 @@ class PersonView:
     condition: str | None = None
     evidence: Evidence | None = None
     recommended: tuple[Recommended, ...] = ()
+    recipients_open: int = 0
+    recipients_total: int = 0
+    questions: tuple[OpenQuestion, ...] = ()
 
 
 def read_person_view(context: Context, connection: Connection, link: Link, sealed: Sealed, language: str) -> PersonView:
     """Raises `SealBroken`."""
+    if link.submission_status is SubmissionStatus.NEEDS_REVIEW:
+        questions = open_questions(context, connection, sealed, language)
+        return PersonView(language, sealed.reference, link.submission_status, questions=questions)
     if link.submission_status is not SubmissionStatus.CANDIDATE:
         return PersonView(language, sealed.reference, link.submission_status)
     answers: Mapping[str, Any] = sealed.open_json(context.vault, Part.ANSWERS)
     wording = Wording(context.screening, context.conditions, language)
     condition = context.conditions.by_id.get(answers["condition"])
+    consent = context.screening.consent("consent_share")
     named = answers.get("condition_other") if answers["condition"] == OTHER else None
     return PersonView(
         language=language,
@@ -58,15 +68,9 @@ def read_person_view(context: Context, connection: Connection, link: Link, seale
         condition=named or wording.condition(answers["condition"]),
         evidence=condition.evidence if condition else None,
         recommended=_recommended(context, connection, sealed, wording, str(answers["country"])),
+        recipients_open=consent.recipients_open,
+        recipients_total=consent.recipients_total,
     )
-
-
-def read_documents(connection: Connection, version_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, ProviderDocument]:
-    """Provider versions as they were published, whatever is in force now."""
-    rows = connection.execute(
-        select(ProviderVersion.id, ProviderVersion.document).where(ProviderVersion.id.in_(set(version_ids)))
-    )
-    return {row.id: ProviderDocument.model_validate_json(row.document) for row in rows}
 
 
 def _recommended(

@@ -12,8 +12,9 @@ from config.providers import Program, ProviderDocument
 from config.screening import DataClass, LocalizedText, Question, QuestionType, Screening
 from pipeline.context import Context
 from pipeline.models import ProviderMatch, Referral
+from pipeline.scoring.explanation import ProviderExplanation, explain_to_provider
 from pipeline.secure_pages.link import Link
-from pipeline.secure_pages.person import read_documents
+from pipeline.secure_pages.published import read_documents
 from pipeline.secure_pages.wording import Line, Wording
 from pipeline.status import ReferralStatus
 from pipeline.submission import Part, Sealed
@@ -42,6 +43,7 @@ class ReferralView:
     answer_by: dt.datetime
     contact: tuple[Line, ...]
     facts: tuple[Line, ...]
+    comparison: ProviderExplanation
     accepted: bool
 
 
@@ -63,6 +65,7 @@ def read_referral_view(
     document = read_documents(connection, [row.provider_version_id])[row.provider_version_id]
     zone = ZoneInfo(document.time_zone)
     answers: Mapping[str, Any] = sealed.open_json(context.vault, Part.ANSWERS)
+    explanation: Mapping[str, Any] = sealed.open_json(context.vault, Part.ASSESSMENT)
     wording = Wording(context.screening, context.conditions, language)
     return ReferralView(
         language=language,
@@ -77,6 +80,7 @@ def read_referral_view(
             *wording.lines(_health(context.screening), answers),
             *_consents(context.screening, answers, language),
         ),
+        comparison=explain_to_provider(explanation, document, row.provider_version_id, row.program_id, language),
         accepted=ReferralStatus(row.status) is ReferralStatus.ACCEPTED,
     )
 

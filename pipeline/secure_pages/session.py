@@ -4,6 +4,7 @@ import base64
 import datetime as dt
 import hashlib
 import secrets
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, select
 
@@ -13,6 +14,13 @@ from pipeline.unit_of_work import UnitOfWork
 
 SESSION = dt.timedelta(minutes=15)
 _KEY_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnded:
+    """The second factor is needed first."""
+
+    link: Link
 
 
 def begin_session(unit: UnitOfWork, link: Link) -> str:

@@ -25,6 +25,7 @@ _ONLY_A_LINK: Mapping[EmailKind, Callable[[str, str, Organisation], EmailContext
     EmailKind.CONFIRMATION: contexts.Confirmation,
     EmailKind.JOINED: contexts.Joined,
     EmailKind.IN_REVIEW: contexts.InReview,
+    EmailKind.INFORMATION_NEEDED: contexts.InformationNeeded,
     EmailKind.RECOMMENDATION: contexts.Recommendation,
     EmailKind.NO_MATCH: contexts.NoMatch,
 }

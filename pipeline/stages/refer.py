@@ -1,17 +1,18 @@
 """The lane `refer`: close offers past their time, and offer a submission to the next best matches."""
 
+import uuid
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection
 
 from pipeline.audit.actions import Action
+from pipeline.capacity import Room
 from pipeline.context import Context
 from pipeline.engine.stage import Done, Stage, Verdict
 from pipeline.ledger import ClaimedJob
 from pipeline.models import Referral
 from pipeline.providers import NetworkInForce
-from pipeline.referral import HOLDS_THE_FACTS, Candidate, Offers, Room, close, read_matches, read_referrals
-from pipeline.scoring.rank import Match
+from pipeline.referral import HOLDS_THE_FACTS, Candidate, Offers, close, read_matches, read_referrals
 from pipeline.status import ReferralStatus, SubmissionStatus
 from pipeline.unit_of_work import UnitOfWork
 
@@ -42,20 +43,29 @@ class ReferStage(Stage):
         referrals = read_referrals(unit.connection, [job.target_id for job in jobs])
         providers = {match.provider_id for found in matches.values() for match in found}
         room = Room(unit.connection, providers | {r.provider_id for found in referrals.values() for r in found})
+        # All of them before the first offer: the places they give back are there for whoever comes first.
+        expired = _close_expired(unit, jobs, referrals, room)
         offers = Offers(self._context, unit, in_force, room)
         for job in jobs:
-            candidate = _candidate(unit, job, matches.get(job.target_id, []), referrals.get(job.target_id, []), room)
-            if not offers.make(candidate):
-                unit.record(candidate.submission_id, Action.REFERRAL_EXHAUSTED, job=candidate.job)
+            found = referrals.get(job.target_id, [])
+            held = sum(referral.status in HOLDS_THE_FACTS and referral.id not in expired for referral in found)
+            seen = frozenset(referral.provider_id for referral in found)
+            if not offers.make(Candidate(job.target_id, matches.get(job.target_id, []), job, held, seen)):
+                unit.record(job.target_id, Action.REFERRAL_EXHAUSTED, job=job)
         room.save()
 
 
-def _candidate(
-    unit: UnitOfWork, job: ClaimedJob, matches: Sequence[Match], referrals: Sequence[Referral], room: Room
-) -> Candidate:
-    """Close what has expired, and count who holds the facts now and who has ever seen them."""
-    expired = [r for r in referrals if r.expires_at is not None and r.expires_at <= unit.now]
+def _close_expired(
+    unit: UnitOfWork, jobs: Sequence[ClaimedJob], referrals: Mapping[uuid.UUID, Sequence[Referral]], room: Room
+) -> set[uuid.UUID]:
+    """Close the offers past their time; their ids."""
+    expired = [
+        referral
+        for job in jobs
+        for referral in referrals.get(job.target_id, [])
+        if referral.expires_at is not None and referral.expires_at <= unit.now
+    ]
     if expired:
-        close(unit, expired, ReferralStatus.EXPIRED, Action.REFERRAL_EXPIRED, room, job=job)
-    held = sum(r.status in HOLDS_THE_FACTS for r in referrals if r not in expired)
-    return Candidate(job.target_id, tuple(matches), job, held, frozenset(r.provider_id for r in referrals))
+        by_submission = {job.target_id: job for job in jobs}
+        close(unit, expired, ReferralStatus.EXPIRED, Action.REFERRAL_EXPIRED, room, jobs=by_submission)
+    return {referral.id for referral in expired}

@@ -1,5 +1,6 @@
 """The lane `score`: which providers' published criteria fit, why, and what goes out because of it."""
 
+import datetime as dt
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,19 +8,22 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from pipeline.audit.actions import Action, Detail
+from pipeline.capacity import Room, read_standings
 from pipeline.context import Context
+from pipeline.db import utc_now
 from pipeline.email.kinds import EmailKind
 from pipeline.engine.stage import Done, Stage, Verdict
 from pipeline.ledger import ClaimedJob
 from pipeline.models import Assessment, ProviderMatch, Review, SealedDocument
 from pipeline.outreach import TO_PERSON, Message, queue_email
-from pipeline.providers import NetworkInForce, waiting_since
-from pipeline.referral import Candidate, Offers, Room
-from pipeline.scoring.assess import Outcome, score
+from pipeline.providers import NetworkInForce
+from pipeline.referral import Candidate, Offers
+from pipeline.scoring.assess import ReviewReason, score
+from pipeline.scoring.compare import Outcome
 from pipeline.scoring.network import Network
 from pipeline.scoring.rank import Match
 from pipeline.status import SubmissionStatus
-from pipeline.submission import Part, Sealed, read_sealed
+from pipeline.submission import Part, Sealed, numbered, read_sealed
 from pipeline.unit_of_work import UnitOfWork
 
 _KIND_OF_OUTCOME = {
@@ -34,16 +38,33 @@ class ToScore:
     sealed: Sealed
     network: Network
     in_force: NetworkInForce
+    at: dt.datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Scored:
+    """What the answers came to, judged `at` that moment. `number` counts the answers and their scorings, from 1."""
+
+    number: int
     outcome: Outcome
     matches: tuple[Match, ...]
     explanation: bytes
     review_reasons: tuple[str, ...]
     language: str
     in_force: NetworkInForce
+    at: dt.datetime
+
+    @property
+    def email_kind(self) -> EmailKind:
+        # Answers that are missing can be asked of the person; whatever else it is takes an expert.
+        if self.review_reasons == (ReviewReason.INFORMATION_MISSING,):
+            return EmailKind.INFORMATION_NEEDED
+        return _KIND_OF_OUTCOME[self.outcome]
+
+    @property
+    def cause(self) -> str:
+        """Of the emails it leads to, which are one each for a cause."""
+        return "scored" if self.number == 1 else f"scored:{self.number}"
 
 
 class ScoreStage(Stage):
@@ -51,22 +72,28 @@ class ScoreStage(Stage):
         self._context = context
 
     def load(self, connection: Connection, jobs: Sequence[ClaimedJob]) -> Mapping[int, ToScore]:
-        in_force = self._context.networks.current(connection)
-        network = in_force.network.with_waiting_since(waiting_since(connection))
+        at = utc_now()
+        in_force = self._context.networks.current(connection, at)
+        network = in_force.network.with_standings(read_standings(connection, in_force.documents.values(), at))
         sealed = read_sealed(connection, [job.target_id for job in jobs], [Part.ANSWERS])
-        return {job.id: ToScore(sealed[job.target_id], network, in_force) for job in jobs if job.target_id in sealed}
+        return {
+            job.id: ToScore(sealed[job.target_id], network, in_force, at) for job in jobs if job.target_id in sealed
+        }
 
     def work(self, item: ToScore) -> Scored:
         key = item.sealed.key(self._context.vault)
-        answers = key.open_json(Part.ANSWERS, item.sealed.parts[Part.ANSWERS])
-        assessment = score(answers, item.network, item.sealed.received_at.date())
+        sealed_answers = item.sealed.parts[Part.ANSWERS]
+        answers = sealed_answers.open_json(key)
+        assessment = score(answers, item.network, item.sealed.received_at.date(), item.at)
         return Scored(
+            number=sealed_answers.number,
             outcome=assessment.outcome,
             matches=assessment.matches,
-            explanation=key.seal_json(Part.ASSESSMENT, assessment.explanation),
+            explanation=key.seal_json(numbered(Part.ASSESSMENT, sealed_answers.number), assessment.explanation),
             review_reasons=assessment.review_reasons,
             language=str(answers.get("language") or "en"),
             in_force=item.in_force,
+            at=item.at,
         )
 
     def record(self, unit: UnitOfWork, verdicts: Sequence[Verdict]) -> None:
@@ -85,7 +112,7 @@ class ScoreStage(Stage):
         room = Room(unit.connection, {match.provider_id for _, result in scored for match in result.matches})
         offers = Offers(self._context, unit, scored[0][1].in_force, room)
         for job, result in scored:
-            offers.make(Candidate(job.target_id, result.matches, job))
+            insert_matches(unit, job.target_id, offers.make_first(Candidate(job.target_id, result.matches, job)))
         room.save()
 
     def _record_assessment(self, unit: UnitOfWork, job: ClaimedJob, result: Scored) -> None:
@@ -95,15 +122,16 @@ class ScoreStage(Stage):
             submission_id=submission_id,
             outcome=result.outcome.value,
             network_digest=result.in_force.digest,
+            network_revision=result.in_force.revision,
+            judged_at=result.at,
             assessed_at=unit.now,
         )
         unit.insert(
             SealedDocument.table(),
             submission_id=submission_id,
-            part=Part.ASSESSMENT.value,
+            part=numbered(Part.ASSESSMENT, result.number),
             ciphertext=result.explanation,
         )
-        insert_matches(unit, submission_id, result.matches)
         unit.transition(
             submission_id,
             SubmissionStatus(result.outcome.value),
@@ -118,8 +146,8 @@ class ScoreStage(Stage):
                 reasons=",".join(result.review_reasons),
                 queued_at=unit.now,
             )
-        kind = _KIND_OF_OUTCOME[result.outcome]
-        queue_email(self._context, unit, Message(submission_id, kind, TO_PERSON, result.language, "scored"), job)
+        message = Message(submission_id, result.email_kind, TO_PERSON, result.language, result.cause)
+        queue_email(self._context, unit, message, job)
 
 
 def insert_matches(unit: UnitOfWork, submission_id: uuid.UUID, matches: Sequence[Match]) -> None:

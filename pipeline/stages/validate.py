@@ -78,7 +78,7 @@ class ValidateStage(Stage):
     def work(self, item: Sealed) -> Checked | Unmapped:
         context = self._context
         key = item.key(context.vault)
-        body = key.open(Part.BODY, item.parts[Part.BODY])
+        body = key.open(Part.BODY, item.parts[Part.BODY].ciphertext)
         try:
             raw = read_answers(context.sources, context.screening, item.source, body)
         except Unreadable as problem:

@@ -2,7 +2,7 @@ from bench.counting import Cost, Costs
 from bench.laboratory import open_laboratory
 from bench.measure import Load, measure_round
 from bench.people import RECORDS_PER_PERSON
-from bench.report import CAREROUTE, TEXTBOOK, Results, page
+from bench.report import CAREROUTE, TEXTBOOK, Results, pipeline_part
 from bench.sides import SIDES
 
 LOAD = Load(submissions=8, rate=40, latency_seconds=0.2, warm_up_rounds=1)
@@ -25,6 +25,7 @@ def test_both_sides_do_the_same_full_work_and_are_measured() -> None:
         assert min(measured.waits) > 0
 
     cost = Cost(1, 2, 3)
-    report = page(Results(rounds, dict.fromkeys(rounds, LOAD), {CAREROUTE: Costs(cost, cost, cost)}, ["a machine"]))
+    results = Results(rounds, dict.fromkeys(rounds, LOAD), {CAREROUTE: Costs(cost, cost, cost)}, ["a machine"])
+    report = pipeline_part(results).text()
     assert f"| textbook | 8 | {textbook.throughput:.1f} |" in report
     assert "| careroute | accepting it | 1.00 | 2.00 | 3.00 |" in report

@@ -6,6 +6,8 @@ import yaml
 
 from config.settings import ROOT
 from tests.cli.conftest import Careroute
+from tests.support.installations import Installation
+from tests.support.networks import fitting, put_in_force
 
 
 def test_new_keys_are_private_and_never_overwritten(careroute: Careroute, tmp_path: Path) -> None:
@@ -38,6 +40,46 @@ def test_importing_shows_the_difference_asks_and_publishes(careroute: Careroute,
     done = careroute("providers", "import", str(changed), "--yes")
     assert (done.exit_code, "0 added, 1 changed, 1 retired" in done.stderr) == (0, True)
     assert "Nothing to publish" in careroute("providers", "import", str(changed)).stderr
+
+
+def test_an_import_can_be_scheduled_and_says_what_will_replace_it(careroute: Careroute, tmp_path: Path) -> None:
+    shipped = ROOT / "config" / "providers.yaml"
+    document = yaml.load(shipped.read_text(), yaml.BaseLoader)  # noqa: S506 - reads everything as text
+    name, provider_id = document["providers"][0]["name"], document["providers"][0]["id"]
+    drafts = []
+    for draft in ("Winter Name", "Spring Name"):
+        drafts.append(tmp_path / f"{draft}.yaml")
+        drafts[-1].write_text(shipped.read_text().replace(f"name: {name}\n", f"name: {draft}\n"))
+    winter, spring = map(str, drafts)
+
+    late = careroute("providers", "import", winter, "--effective", "2020-01-01", "--yes")
+    assert (late.exit_code, "2020-01-01 00:00 UTC has passed" in late.stderr) == (2, True)
+    naive = careroute("providers", "import", winter, "--effective", "2999-01-01T08:00", "--yes")
+    assert (naive.exit_code, "zone" in naive.stderr) == (2, True)
+
+    done = careroute("providers", "import", spring, "--effective", "2999-03-01T01:00+01:00", "--yes")
+    assert (done.exit_code, "in effect from 2999-03-01 00:00 UTC" in done.stderr) == (0, True)
+    assert "Nothing to publish" in careroute("providers", "import", str(shipped)).stderr  # it is not in effect yet
+
+    sooner = careroute("providers", "import", winter, "--effective", "2999-01-01", typed="y\n")
+    assert (sooner.exit_code, "takes effect on 2999-01-01 00:00 UTC" in sooner.stderr) == (0, True)
+    assert f"another version of {provider_id} is scheduled for 2999-03-01 00:00 UTC" in sooner.stderr
+    assert f'name: "{name}" → "Winter Name"' in sooner.stdout
+    again = careroute("providers", "import", winter, "--effective", "2999-02-01")
+    assert "Nothing to publish: the network will be as the file says on 2999-02-01" in again.stderr
+
+
+def test_what_somebody_else_has_published_meanwhile_is_looked_at_again(
+    careroute: Careroute, sqlite_installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft = tmp_path / "draft.yaml"
+    draft.write_text((ROOT / "config" / "providers.yaml").read_text().replace("max_open: 25", "max_open: 24"))
+    context = sqlite_installation.context()
+    monkeypatch.setattr("typer.confirm", lambda *_, **__: put_in_force(context, fitting("a")))
+    result = careroute("providers", "import", str(draft))
+    assert (result.exit_code, "look at the differences again" in result.stderr) == (1, True)
+    with context.database.read() as connection:
+        assert set(context.networks.current(connection).by_provider) == {"a"}
 
 
 def test_doctor_is_content_with_warnings_and_says_what_to_do(

@@ -31,7 +31,7 @@ def test_what_is_not_on_the_list_is_not_found(name: str) -> None:
 @pytest.mark.parametrize(
     ("line", "instead", "expected"),
     [
-        ("icd10cm: [M79.7]", "icd10cm: [M797]", "expected to match pattern"),
+        ("icd10cm: [M79.7]", "icd10cm: [M797]", "expected an ICD-10-CM code, such as M79.7"),
         ("icd10cm: [M79.7]", "icd10cm: []", "expected at least one ICD-10-CM code"),
         (
             "icd10cm: [M79.7]",

@@ -80,6 +80,35 @@ providers:
 """
 
 
+CAPACITY = "capacity: {max_open"
+REQUIRE = "require:"
+PROVIDER_KEYS = [
+    ("availability: {paused: yes}", "paused", "expected true or false; found 'yes'"),
+    ("availability: {hours: [{days: [monday]}]}", "monday", "expected one of mon, tue, wed, thu, fri, sat, sun"),
+    ("availability: {hours: [{days: []}]}", "days", "expected at least one thing in the list"),
+    ("availability: {hours: [{days: [mon], opens: 9:00}]}", "opens", "a time from 00:00 to 24:00 with four digits"),
+    ('availability: {hours: [{days: [mon], opens: "18:00", closes: "09:00"}]}', "{days", "opens to be before closes"),
+    (
+        "availability: {absences: [{first_day: 24.12.2026, last_day: 2026-12-31}]}",
+        "first",
+        "a date, such as 2026-11-30",
+    ),
+    ("availability: {absences: [{first_day: 2026-12-24, last_day: 2026-12-01}]}", "{first", "no later than last_day"),
+    ("credentials: [{name: Licence, number: 7, expires_on: 2027-01-01}]", "number", 'put it in quotes, "7"'),
+    ("credentials: [{name: Licence, number: A, expires_on: 2026-02-30}]", "expires", "a date, such as 2026-11-30"),
+    ("credentials: [{name: Licence, number: A}]", "{name: Lic", "expected this key; it is missing"),
+    ("licensed_in: [US-TX, Bavaria]", "Bavaria", "a country such as MX, or a US state such as US-TX; found 'Bavaria'"),
+    ("licensed_in: US-TX", "licensed_in", "expected a list, such as [a, b]; found 'US-TX'"),
+]
+PROGRAM_KEYS = [
+    ("inclusion: [{age: {at_least: 18}}]", "inclusion", "expected only for a study; this is a clinic"),
+    ("exclusion: [{age: {at_most: 17}}]", "exclusion", "expected only for a study; this is a clinic"),
+    ("review_if: [{weight: 2, distance: travel}]", "weight: 2, dist", "only under prefer"),
+    ("review_if: [{question: severty, at_least: 8}]", "question: severty", "perhaps severity; found 'severty'"),
+    ("irb: {name: B, number: C, approved_on: soon}", "approved_on", "a date, such as 2026-11-30; found 'soon'"),
+]
+
+
 def at(text: str, part: str) -> str:
     """Line and column, from 1, where `part` begins."""
     before = text[: text.index(part)]
@@ -105,18 +134,53 @@ def at(text: str, part: str) -> str:
         ("distance: travel", "budget: [plenty]", "plenty", "an answer to budget, one of nothing, up_to_5000"),
         ("distance: travel", "nearby: true", "nearby", "expected a criterion: one of the keys equals, one_of"),
         ("distance: travel", "none: [{all: [{question: condition, equals: flu}]}]", "equals: flu", "found 'flu'"),
-        ("at_least: 3", "at_least: three", "at_least: three", "expected a valid integer; found 'three'"),
+        ("at_least: 3", "at_least: three", "at_least: three", "expected a whole number; found 'three'"),
         ("{question: severity", "{weight: 1, question: severity", "weight: 1", "only under prefer"),
-        ('"80202"', '"00000"', 'postal_code: "00000"', "a US ZIP code of five digits that has a place"),
-        ('"80202"', "80202", "postal_code: 80202", "expected a valid string"),
+        ('"80202"', '"8020"', 'postal_code: "8020"', "a US ZIP code of five digits; found '8020'"),
+        ('"80202"', "80202", "postal_code: 80202", 'expected text; found 80202: put it in quotes, "80202"'),
         ("country: US", "country: XX", "country: XX", "a two-letter country code"),
         ("America/Denver", "America/Danver", "time_zone", "an IANA time zone such as America/Chicago"),
         ("[en]", "[klingon]", "klingon", "a two-letter language code"),
         ("desk@blue-mesa.example", "desk at blue-mesa", "email:", "found 'desk at blue-mesa'"),
-        ("max_open: 5", "max_open: 0", "max_open", "greater than or equal to 1"),
+        ("max_open: 5", "max_open: 0", "max_open", "expected 1 or more; found 0"),
         ("kind: clinic", "kind: study", "kind: study", "expected irb (name, number, approved_on)"),
         ("kind: clinic", "kind: hospital", "kind: hospital", "expected one of clinic, study, consultation"),
-        ("product: no_product", "produkt: no_product", "produkt", "unknown key"),
+        ("product: no_product", "produkt: no_product", "produkt", "did you mean product?"),
+        ("distance: travel", "region: [Texas]", "Texas", "a country or a US state, perhaps US-TX; found 'Texas'"),
+        ("distance: travel", "region: [US, PR]", "PR", "expected US-PR, as ZIP codes count as the US; found 'PR'"),
+        (
+            "distance: travel",
+            "region: nowhere",
+            "region:",
+            "expected licensed or a list, such as [a, b]; found 'nowhere'",
+        ),
+        (
+            "distance: travel",
+            "region: licensed",
+            "region:",
+            "expected the provider to state licensed_in, such as [US-TX",
+        ),
+        ("distance: travel", "{distance: travel, borderline: 9}", "{distance", "only beside a distance such as"),
+        ("distance: travel", "distance: 100 mi", "distance: 100", "travel, or a distance such as 100 miles or 160 km"),
+        ("distance: travel", "age: 18", "age: 18", "expected keys under it (at_least, at_most); found 18"),
+        ("distance: travel", "age: {at_leat: 18}", "at_leat", "one of at_least, at_most; did you mean at_least?"),
+        ("distance: travel", "age_months: {at_most: 9999}", "at_most: 9999", "expected 1560 or less; found 9999"),
+        ("distance: travel", "any: []", "any:", "expected at least one thing in the list"),
+        ("distance: travel", "any: {age: {at_least: 9}}", "any:", "expected a list, such as [a, b]"),
+        ("distance: travel", "language: Spanish", "language:", "expected spoken; found 'Spanish'"),
+        ("at_least: 3", "at_least: 3, borderline: 0", "borderline", "expected 1 or more; found 0"),
+        ("at_least: 3", "at_least: 3, weigth: 2", "weigth", "borderline; did you mean weight?"),
+        ("at_least: 3", "at_least: 3, equals: 4", "at_least", "does not go together with those beside it"),
+        ("[lupus]", "lupus", "one_of", "expected a list, such as [a, b]; found 'lupus'"),
+        ("one_of: [lupus]", "equals: true", "equals", "expected text or a whole number; found true"),
+        ("max_per_day: 2", "max_per_day: 2, max_per_week: 0", "max_per_week", "expected 1 or more; found 0"),
+        ("max_per_day: 2", "max_per_day: 2, max_per_month: many", "max_per_month", "a whole number; found 'many'"),
+        ("[en]", "en", "languages", "expected a list, such as [a, b]; found 'en'"),
+        ("country: US", "country: usa", "country", "a two-letter country code in capitals, such as US; found 'usa'"),
+        ("id: denver", "id: Denver", "id: Denver", "expected lower-case letters, digits, and single hyphens"),
+        ("en: Clinic,", "", "name: { es", "expected this key; it is missing"),
+        *((CAPACITY, f"{key}\n    {CAPACITY}", where, expected) for key, where, expected in PROVIDER_KEYS),
+        *((REQUIRE, f"{key}\n        {REQUIRE}", where, expected) for key, where, expected in PROGRAM_KEYS),
     ],
 )
 def test_a_mistake_names_line_column_and_what_was_expected(
@@ -130,6 +194,10 @@ def test_a_mistake_names_line_column_and_what_was_expected(
         load(file)
     assert f"{file}:{at(text, where)}: " in str(caught.value)
     assert expected in str(caught.value)
+    places = [(problem.line, problem.column) for problem in caught.value.problems]
+    assert len(places) == len(set(places)), "a mistake is told once"
+    for jargon in ("valid", "tuple", "string", "dictionary", "instance", "pattern", "input", "integer"):
+        assert jargon not in str(caught.value).removeprefix(str(file))
 
 
 def test_an_id_given_twice(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_a_secret_that_is_not_there_is_listed_and_never_matches(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("sources: [{id: a, adapter: json, secrets: [pa55word]}]", "expected to match pattern"),
+        ("sources: [{id: a, adapter: json, secrets: [pa55word]}]", "expected env: and the name of a variable"),
         ("sources: [{id: a, adapter: json}]", "expected env:NAME for json"),
         ('sources: [{id: a, adapter: hosted, secrets: ["env:A"]}]', "expected no secret for hosted"),
         ('sources: [{id: a, adapter: webflow, secrets: ["env:A"]}]', "expected fields for webflow"),

@@ -40,8 +40,8 @@ def mistakes(tmp_path: Path, text: str, model: type[BaseModel] = File) -> list[t
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("items:\n  - id: [a]\n", (2, 5, "items[0].id", "expected a valid string")),
-        ("items:\n  - id: 7\n", (2, 5, "items[0].id", "expected a valid string; found 7")),
+        ("items:\n  - id: [a]\n", (2, 5, "items[0].id", "expected text")),
+        ("items:\n  - id: 7\n", (2, 5, "items[0].id", 'expected text; found 7: put it in quotes, "7"')),
         ("items:\n  - {day: 2026-11-01}\n", (2, 5, "items[0].id", "expected this key; it is missing")),
         ("items:\n  - id: a\n    dai: x\n", (3, 5, "items[0].dai", "unknown key; expected one of id, day")),
         ("items:\n  - id: a\n    id: b\n", (3, 5, "items[0].id", "the key is there twice; first on line 2")),
@@ -76,7 +76,7 @@ def test_unreadable_files_are_mistakes(tmp_path: Path) -> None:
 
 
 def test_what_was_found_can_be_hidden(tmp_path: Path) -> None:
-    assert mistakes(tmp_path, "items: s3cret\n", Hidden)[0][3] == "expected a valid tuple"
+    assert mistakes(tmp_path, "items: s3cret\n", Hidden)[0][3] == "expected a list, such as [a, b]"
 
 
 def test_words_that_yaml_1_1_would_change_stay_as_written(tmp_path: Path) -> None:

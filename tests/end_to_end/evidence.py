@@ -22,11 +22,13 @@ from pipeline.models import (
     Email,
     Job,
     Referral,
+    Review,
     SealedDocument,
     Submission,
 )
 from pipeline.outreach import TO_PERSON, to_provider
 from pipeline.referral import REFER_LANE
+from pipeline.scoring.assess import ReviewReason
 from pipeline.status import EmailStatus, SubmissionStatus
 from tests.support.work import table
 
@@ -67,6 +69,7 @@ class Evidence:
         self.emails = table(database, Email.table())
         self.jobs = table(database, Job.table())
         self.dead = table(database, DeadJob.table())
+        self._reviews = {row.submission_id: row.reasons for row in table(database, Review.table())}
         self._referrals = _by_submission(table(database, Referral.table()))
         self._assessed = {row.submission_id for row in table(database, Assessment.table())}
         self._sealed = {(row.submission_id, row.part) for row in table(database, SealedDocument.table())}
@@ -178,7 +181,10 @@ class Evidence:
         for kinds in (_FIRST_EMAIL, _OUTCOMES):
             if status in kinds:
                 due[kinds[status].value, TO_PERSON] += 1
-        return due
+        if self._reviews.get(submission_id) == ReviewReason.INFORMATION_MISSING:
+            due[EmailKind.IN_REVIEW.value, TO_PERSON] -= 1
+            due[EmailKind.INFORMATION_NEEDED.value, TO_PERSON] += 1
+        return +due
 
 
 def drained(database: Database) -> bool:

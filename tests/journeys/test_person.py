@@ -62,11 +62,14 @@ def check_results(person: Visitor) -> None:
     evidence = page.get_by_role("region", name=condition(PERSON, "en"))
     assert "not been established" in evidence.inner_text()
     clinic = cards.filter(has_text="Cypress Bay Integrative Pain Center").inner_text()
-    assert "has not been approved by the regulator" in clinic
+    assert "has not been approved by the U.S. Food and Drug Administration" in clinic
     study = cards.filter(has_text="Northstar Pain Research Group").inner_text()
-    assert "being tested in a study" in study
+    assert "This is research." in study
     assert "FLRB-2026-0417" in study
     assert page.get_by_text("This provider may see your answers").count() == 3
+    chosen = page.get_by_role("region", name="How providers are chosen").inner_text()
+    assert "at most 3 at one time and 5 in all" in chosen
+    assert "Nobody pays for a place" in chosen
 
 
 def test_a_person_on_a_phone_gets_from_the_form_to_the_results(

@@ -11,6 +11,7 @@ from config.screening import load_screening
 from config.settings import ROOT, Settings
 from web.services import (
     Accepted,
+    AnswersRead,
     Closed,
     CodeSent,
     Conflict,
@@ -81,6 +82,7 @@ class ScriptedLinks:
     code: CodeSent | Closed | Locked = field(default_factory=Closed)
     opened: Opened | WrongFactor | Closed | Locked = field(default_factory=Closed)
     responded: Responded | ReasonNeeded | Gate | Closed | Locked = field(default_factory=Closed)
+    read: AnswersRead | Gate | Stopped | Closed | Locked = field(default_factory=Closed)
     stopped: Stopped | Closed = field(default_factory=Closed)
     calls: list[tuple[str, Visit, tuple[object, ...]]] = field(default_factory=list)
 
@@ -101,6 +103,12 @@ class ScriptedLinks:
     ) -> Responded | ReasonNeeded | Gate | Closed | Locked:
         self.calls.append(("respond", visit, (decision, reason, note)))
         return self.responded
+
+    def add_answers(
+        self, visit: Visit, answers: Mapping[str, object]
+    ) -> AnswersRead | Gate | Stopped | Closed | Locked:
+        self.calls.append(("add_answers", visit, (answers,)))
+        return self.read
 
     def stop(self, visit: Visit) -> Stopped | Closed:
         self.calls.append(("stop", visit, ()))

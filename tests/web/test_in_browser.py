@@ -101,7 +101,12 @@ def test_axe_finds_nothing_on_any_page_and_none_scrolls_sideways(
     page.goto("/s/token")
     page.get_by_role("button", name="Send me a code").click()
     check(page)
-    for opened in (WrongFactor(PROVIDER, 2), Opened(samples.recommendations()), Opened(samples.referral())):
+    for page_behind in (samples.recommendations(), samples.open_questions(), samples.referral()):
+        links.opened = Opened(page_behind)
+        page.goto("/s/token")
+        page.get_by_role("button", name="Open the referral").click()
+        check(page)
+    for opened in (WrongFactor(PROVIDER, 2), Opened(samples.referral())):
         links.opened = opened
         page.goto("/s/token")
         page.get_by_role("button", name="Open the referral").click()

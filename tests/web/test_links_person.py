@@ -101,7 +101,7 @@ def test_this_was_not_me_in_a_joined_request_stops_the_earlier_one(sqlite_contex
         assert app.client.get(f"/s/{token}").status_code == 404
 
 
-@pytest.mark.parametrize("action", ["", "/code", "/answer", "/stop"])
+@pytest.mark.parametrize("action", ["", "/code", "/answer", "/answers", "/stop"])
 def test_nothing_tells_whether_a_link_ever_existed(sqlite_context: Context, action: str) -> None:
     case, app = referred(sqlite_context), RealApp(sqlite_context)
     ended = case.token(EmailKind.CONFIRMATION)

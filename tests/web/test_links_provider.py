@@ -29,6 +29,7 @@ def test_from_the_email_to_a_declined_referral_and_the_next_provider(context: Co
         assert "ibromyalgia" not in before.text
     assert MARKER in page.text
     assert "Fibromyalgia" in page.text
+    assert "How the answers compare with your criteria" in page.text
     used = app.client.post(path, data={"code": code}, headers={"cookie": f"{SESSION_COOKIE}=none"})
     assert (used.status_code, MARKER in used.text) == (422, False)
 

@@ -45,7 +45,7 @@ def test_a_get_asks_for_the_second_factor_and_does_nothing_else(gate: Gate) -> N
     assert "set-cookie" not in answer.headers
 
 
-@pytest.mark.parametrize("path", ["/s/token/code", "/s/token/answer", "/s/token/stop"])
+@pytest.mark.parametrize("path", ["/s/token/code", "/s/token/answer", "/s/token/answers", "/s/token/stop"])
 def test_nothing_can_be_done_by_get(path: str) -> None:
     links = fakes.ScriptedLinks()
     assert client(links).get(path).status_code == 405
@@ -62,9 +62,11 @@ def test_the_date_of_birth_opens_the_recommendations_with_reasons_unknowns_evide
         "Studies are under way",
         "Sees people with fibromyalgia",
         "Whether you take blood thinners",
-        "is being tested in a study and has not been approved",
-        "has not been approved by the regulator",
-        "That is not an approval of the treatment",
+        "This is research, says the notice.",
+        "Approval by a board is not approval by the FDA.",
+        "It is not approved, says the notice.",
+        "How providers are chosen",
+        "at most 3 at one time and 5 in all",
         "This wasn\u2019t me",
     ):
         assert text in answer.text
@@ -97,7 +99,7 @@ def test_the_session_is_handed_to_the_core_with_the_answer() -> None:
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
-@pytest.mark.parametrize("path", ["/s/token", "/s/token/code", "/s/token/answer", "/s/token/stop"])
+@pytest.mark.parametrize("path", ["/s/token", "/s/token/code", "/s/token/answer", "/s/token/answers", "/s/token/stop"])
 def test_another_site_cannot_post_in_the_visitors_name(path: str, site: str) -> None:
     links = fakes.ScriptedLinks()
     answer = client(links).post(path, data={"decision": "accept"}, headers={"sec-fetch-site": site})

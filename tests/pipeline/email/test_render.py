@@ -14,6 +14,7 @@ from pipeline.email.contexts import Confirmation, OneTimeCode, Organisation, Ple
 from pipeline.email.kinds import EmailKind
 from pipeline.email.render import Rendered, render
 from pipeline.email.samples import samples
+from tests.config.shipped import CONDITIONS, SCREENING
 
 EVERY_SAMPLE = [
     pytest.param(kind, language, index, id=f"{kind}-{language}-{index}")
@@ -116,12 +117,22 @@ def test_the_text_part_says_what_the_html_says(kind: EmailKind, language: str) -
     assert email.text == email.text.strip()
 
 
+@pytest.mark.parametrize(("kind", "language", "index"), EVERY_SAMPLE)
+def test_no_email_names_a_condition_or_asks_a_question_about_health(kind: EmailKind, language: str, index: int) -> None:
+    email = rendered(kind, language, index)
+    conditions = [each.label.in_language(language) for each in CONDITIONS.conditions]
+    questions = [SCREENING.question(name).label.in_language(language) for name in SCREENING.health_ids]
+    told = f"{email.subject} {email.text} {Page(email.html).text}".casefold()
+    assert [each for each in (*conditions, *questions) if each.casefold() in told] == []
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_notice_stands_where_it_is_about_treatment(language: str) -> None:
     with_notice = {kind for kind in EmailKind if NOTICE[language] in rendered(kind, language).text}
     assert with_notice == {kind for kind in EmailKind if NOTICE[language] in rendered(kind, language).html}
     assert with_notice == {
-        *(EmailKind.CONFIRMATION, EmailKind.JOINED, EmailKind.IN_REVIEW, EmailKind.RECOMMENDATION, EmailKind.NO_MATCH),
+        *(EmailKind.CONFIRMATION, EmailKind.JOINED, EmailKind.IN_REVIEW, EmailKind.INFORMATION_NEEDED),
+        *(EmailKind.RECOMMENDATION, EmailKind.NO_MATCH),
     }
 
 

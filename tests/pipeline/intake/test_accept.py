@@ -44,8 +44,8 @@ def test_what_is_acknowledged_is_there_for_everyone_with_its_job_and_its_record(
     with context.database.read() as connection:
         (sealed,) = read_sealed(connection, [found.submission_id], [Part.BODY]).values()
     assert sealed.reference == found.reference
-    assert sealed.key(context.vault).open(Part.BODY, sealed.parts[Part.BODY]) == b"\x00 as it came"
-    assert b"as it came" not in sealed.parts[Part.BODY]
+    assert sealed.key(context.vault).open(Part.BODY, sealed.parts[Part.BODY].ciphertext) == b"\x00 as it came"
+    assert b"as it came" not in sealed.parts[Part.BODY].ciphertext
 
 
 @pytest.mark.parametrize("broken", ["job", "audit_event", "sealed_document"])

@@ -14,12 +14,12 @@ from pipeline.secure_pages.answering import (
     DeclineReason,
     ProviderAnswer,
     ReasonMissing,
-    SessionEnded,
     answer_referral,
 )
 from pipeline.secure_pages.link import Closed
 from pipeline.secure_pages.opening import look
-from pipeline.submission import read_sealed
+from pipeline.secure_pages.session import SessionEnded
+from pipeline.submission import Part, read_sealed
 from tests.pipeline.secure_pages.links import NEXT, PROVIDERS, Referred, change, referred
 from tests.support.racing import at_once
 from tests.support.work import actions_about, drain, emails, expire_referrals, table
@@ -99,7 +99,7 @@ def test_reason_and_note_are_kept_sealed_with_a_commitment_on_record(context: Co
     record = case.recorded(Action.REFERRAL_DECLINED)[0]
     part = f"reason:{json.loads(record.details)['referral']}"
     with context.database.read() as connection:
-        sealed = read_sealed(connection, [case.submission_id], [])[case.submission_id]
+        sealed = read_sealed(connection, [case.submission_id], [Part.BODY])[case.submission_id]
     key = sealed.key(context.vault)
     kept = next(row for row in table(context.database, SealedDocument.table()) if row.part == part)
     plaintext = key.open(part, bytes(kept.ciphertext))

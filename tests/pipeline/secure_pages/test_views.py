@@ -43,6 +43,9 @@ def test_the_person_sees_ranked_providers_with_reasons_and_who_may_see_the_answe
     assert (english.condition, spanish.condition) == ("Fibromyalgia", "Fibromialgia")
     for one, other in zip(english.recommended, spanish.recommended, strict=True):
         assert not set(one.explanation.reasons) & set(other.explanation.reasons)
+    consent = sqlite_context.screening.consent("consent_share")
+    promised = (consent.recipients_open, consent.recipients_total)
+    assert (english.recipients_open, english.recipients_total) == promised == (3, 5)
     decline = ProviderAnswer(accepts=False, reason="other")
     token, session = case.provider_token(), case.provider_session()
     answer_referral(sqlite_context, token, session, decline, None, "request", lambda _lane: None)
@@ -103,3 +106,7 @@ def test_a_provider_sees_what_it_needs_in_words_and_no_more(sqlite_context: Cont
     assert "1975" not in said, "the date of birth opens the person's own page"
     assert not set(sqlite_context.screening.question("budget").option_ids) & set(said.split())
     assert str(view.answer_by.tzinfo) == view.document.time_zone
+    condition = {"en": "Condition", "es": "Padecimiento"}[language]
+    assert condition in view.comparison.met
+    others = {"en": "Earlier treatments", "es": "Tratamientos anteriores"}[language]
+    assert (others in view.comparison.met, view.comparison.not_known) == (True, ())

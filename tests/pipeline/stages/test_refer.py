@@ -1,5 +1,7 @@
+import json
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -8,7 +10,7 @@ from pipeline.context import Context
 from pipeline.db import utc_now
 from pipeline.engine.stage import Stage
 from pipeline.lanes import build_lanes
-from pipeline.models import DeadJob, ProviderLoad, Referral
+from pipeline.models import AuditEvent, DeadJob, ProviderLoad, ProviderMatch, Referral
 from pipeline.stages.refer import ReferStage
 from pipeline.status import SubmissionStatus
 from tests.support.networks import fitting, put_in_force
@@ -168,3 +170,65 @@ def test_a_provider_that_was_retired_gets_no_new_offers(seven: Context) -> None:
     put_in_force(seven, *(fitting(each) for each in IDS if each not in {"p3", "p4"}))
     nobody_answers(seven)
     assert [provider for provider, status in referrals(seven) if status == "offered"] == ["p5", "p6"]
+
+
+PAUSED: dict[str, Any] = {"availability": {"paused": True}}
+
+
+def test_a_provider_that_has_paused_gets_no_new_offers(seven: Context) -> None:
+    submit(seven)
+    drain(seven)
+    put_in_force(seven, *(fitting(each, **(PAUSED if each in {"p3", "p4"} else {})) for each in IDS))
+    nobody_answers(seven)
+    assert [provider for provider, status in referrals(seven) if status == "offered"] == ["p5", "p6"]
+    assert jobs(seven.database, "refer") == []
+
+
+def test_a_pause_of_all_that_fit_ends_no_request(context: Context) -> None:
+    small: dict[str, Any] = {"capacity": {"max_open": 1, "max_per_day": 9}}
+    put_in_force(context, fitting("small", **small))
+    second = [submit(context, person(number)) for number in range(2)][1]
+    drain(context)
+    put_in_force(context, fitting("small", **small, **PAUSED))
+    for _ in range(2):
+        make_due(context.database)
+        nobody_answers(context)
+        (waiting,) = jobs(context.database, "refer")
+        assert waiting.target_id == second.submission_id
+        assert waiting.due_at > waiting.created_at
+    assert "referral:exhausted" not in actions_about(context, second.submission_id)
+    put_in_force(context, fitting("small", **small))
+    make_due(context.database)
+    drain(context)
+    assert referrals(context) == [("small", "expired"), ("small", "offered")]
+
+
+def test_a_place_that_is_given_back_goes_to_whoever_waits_in_the_same_batch(context: Context) -> None:
+    put_in_force(context, fitting("small", capacity={"max_open": 1, "max_per_day": 9}))
+    for number in range(2):
+        submit(context, person(number))
+    drain(context)
+    make_due(context.database)
+    nobody_answers(context)
+    assert referrals(context) == [("small", "expired"), ("small", "offered")]
+    assert jobs(context.database, "refer") == []
+
+
+def test_equals_have_their_turn_and_the_record_keeps_the_stored_rank(context: Context) -> None:
+    put_in_force(context, *(fitting(each) for each in IDS[:5]))
+    kept = [submit(context, person(number)) for number in range(2)]
+    drain(context)  # the first to p0, p1, p2; the second to p3, p4, p0
+    nobody_answers(context)  # the first to p3, p4; the second to p1, p2
+    stored = {(row.submission_id, row.provider_id): row.rank for row in table(context.database, ProviderMatch.table())}
+    told = {
+        (row.submission_id, details["provider"]): details["rank"]
+        for row in table(context.database, AuditEvent.table())
+        if row.action == "referral:offered"
+        for details in [json.loads(row.details)]
+    }
+    assert told == stored
+    assert [
+        provider
+        for (submission, provider), _ in sorted(stored.items(), key=lambda item: item[1])
+        if submission == kept[1].submission_id
+    ] == ["p3", "p4", "p0", "p1", "p2"]

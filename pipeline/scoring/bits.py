@@ -1,0 +1,42 @@
+"""Sets of programs as whole numbers: bit n is program n, so that one operation joins ten thousand of them."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Bits(NamedTuple):
+    """For which programs something is met, and for which it is met or unknown."""
+
+    met: int
+    possible: int
+
+
+def bits_of(members: Iterable[int], size: int) -> int:
+    """The set of these programs out of `size`."""
+    flags = np.zeros(size, dtype=bool)
+    flags[list(members)] = True
+    return bits_where(flags)
+
+
+def bits_where(flags: NDArray[np.bool_]) -> int:
+    """The set of the programs that are flagged."""
+    return int.from_bytes(np.packbits(flags, bitorder="little").tobytes(), "little")
+
+
+def flags_of(sets: Iterable[int], size: int) -> NDArray[np.uint8]:
+    """One row of 0 and 1 per set, `size` wide."""
+    if size == 0:
+        return np.zeros((0, 0), dtype=np.uint8)
+    width = (size + 7) // 8
+    packed = b"".join([each.to_bytes(width, "little") for each in sets])
+    rows = np.frombuffer(packed, dtype=np.uint8).reshape(-1, width)
+    return np.unpackbits(rows, axis=1, count=size, bitorder="little")
+
+
+def members_of(members: int, size: int) -> list[int]:
+    """The programs of a set, in order."""
+    found: list[int] = np.flatnonzero(flags_of([members], size)).tolist()
+    return found

@@ -1,0 +1,88 @@
+"""What to ask the person whose request is in review: exactly the questions that would decide it."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from config.screening import LocalizedText, Question
+from pipeline.context import Context
+from pipeline.scoring.assess import ReviewReason
+from pipeline.scoring.record import ProgramRecord, leaves_by_id, read_explanation
+from pipeline.scoring.verdict import Verdict
+from pipeline.secure_pages.published import read_documents
+from pipeline.submission import Part, Sealed
+from pipeline.validation import Answer
+
+_REVIEWED_WHATEVER_IS_ANSWERED = frozenset(
+    {
+        ReviewReason.FREE_TEXT_CONDITION.value,
+        ReviewReason.CONTRADICTION.value,
+        ReviewReason.EXPERT_RULE.value,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenQuestion:
+    """A question of the form, the words to ask it in, and what was answered so far ("not sure", perhaps)."""
+
+    question: Question
+    wording: str
+    answer: Answer | None
+
+
+def open_questions(context: Context, connection: Connection, sealed: Sealed, language: str) -> tuple[OpenQuestion, ...]:
+    """What the programs that need information would know from the person, in the order of the form.
+
+    Nothing if an expert has to look at the request whatever is answered, and no question that the form would not have
+    asked this person. `sealed` holds the answers and, if it was scored, the assessment. Raises `SealBroken`.
+    """
+    if Part.ASSESSMENT not in sealed.parts:
+        return ()
+    explanation: Mapping[str, Any] = sealed.open_json(context.vault, Part.ASSESSMENT)
+    if _REVIEWED_WHATEVER_IS_ANSWERED.intersection(explanation["w"]):
+        return ()
+    wordings = _wordings(connection, [record for record in read_explanation(explanation) if _needs_answers(record)])
+    answers: Mapping[str, Answer] = sealed.open_json(context.vault, Part.ANSWERS)
+    return tuple(
+        OpenQuestion(
+            question,
+            _common(wordings[question.id], question.label).in_language(language),
+            answers.get(question.id),
+        )
+        for question in context.screening.questions
+        if question.id in wordings and _is_asked(question, answers)
+    )
+
+
+def _needs_answers(record: ProgramRecord) -> bool:
+    """A provider that was closed when it was judged had no say in the outcome."""
+    return record.verdict is Verdict.UNKNOWN and record.closed is None and bool(record.questions)
+
+
+def _wordings(connection: Connection, records: Sequence[ProgramRecord]) -> dict[str, set[LocalizedText | None]]:
+    """How each open question is asked by the programs that ask it; `None` by those that leave that to the form."""
+    documents = read_documents(connection, [record.provider_version_id for record in records])
+    wordings: dict[str, set[LocalizedText | None]] = defaultdict(set)
+    for record in records:
+        criteria = leaves_by_id(documents[record.provider_version_id].program(record.program_id))
+        questions_of = Counter(record.questions.values())
+        for question_id, criterion_id in record.questions.items():
+            # Words for one question do not fit the other where a criterion needs two, such as a place and a distance.
+            alone = questions_of[criterion_id] == 1
+            wordings[question_id].add(criteria[criterion_id].ask if alone else None)
+    return wordings
+
+
+def _common(wordings: set[LocalizedText | None], label: LocalizedText) -> LocalizedText:
+    """The programs' words if all of them ask alike, else the form's."""
+    first, *others = wordings
+    return label if others or first is None else first
+
+
+def _is_asked(question: Question, answers: Mapping[str, Answer]) -> bool:
+    when = question.when
+    return when is None or answers.get(when.question) in when.is_one_of
