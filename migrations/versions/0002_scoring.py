@@ -22,9 +22,9 @@ def upgrade() -> None:
     )
     op.execute("INSERT INTO network_revision (id, revision) VALUES (1, 0)")
     _add("provider_version", "revision", sa.Integer(), "0", "The network's revision that brought it.")
-    _add("provider_load", "week", sa.Text(), "", "Its own ISO week, 2026-W47, likewise.")
+    _add("provider_load", "week", sa.Text(), sa.text("''"), "Its own ISO week, 2026-W47, likewise.")
     _add("provider_load", "week_referrals", sa.Integer(), "0")
-    _add("provider_load", "month", sa.Text(), "", "Its own calendar month, 2026-11, likewise.")
+    _add("provider_load", "month", sa.Text(), sa.text("''"), "Its own calendar month, 2026-11, likewise.")
     _add("provider_load", "month_referrals", sa.Integer(), "0")
     op.add_column("assessment", sa.Column("network_revision", sa.Integer(), nullable=True))
     op.add_column(
@@ -33,6 +33,8 @@ def upgrade() -> None:
     )
 
 
-def _add(table: str, name: str, kind: sa.types.TypeEngine[Any], default: str, comment: str | None = None) -> None:
+def _add(
+    table: str, name: str, kind: sa.types.TypeEngine[Any], default: str | sa.TextClause, comment: str | None = None
+) -> None:
     """A column that older rows, and workers of the version before, fill with `default`."""
     op.add_column(table, sa.Column(name, kind, nullable=False, server_default=default, comment=comment))

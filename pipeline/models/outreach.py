@@ -42,9 +42,9 @@ class ProviderLoad(Base):
     open_referrals: Mapped[int]
     day: Mapped[str] = mapped_column(comment="The provider's own calendar day, ISO, that `day_referrals` counts.")
     day_referrals: Mapped[int]
-    week: Mapped[str] = mapped_column(server_default="", comment="Its own ISO week, 2026-W47, likewise.")
+    week: Mapped[str] = mapped_column(server_default=text("''"), comment="Its own ISO week, 2026-W47, likewise.")
     week_referrals: Mapped[int] = mapped_column(server_default="0")
-    month: Mapped[str] = mapped_column(server_default="", comment="Its own calendar month, 2026-11, likewise.")
+    month: Mapped[str] = mapped_column(server_default=text("''"), comment="Its own calendar month, 2026-11, likewise.")
     month_referrals: Mapped[int] = mapped_column(server_default="0")
     last_offered_at: Mapped[dt.datetime | None] = mapped_column(comment="Ties go to the longest wait.")
 

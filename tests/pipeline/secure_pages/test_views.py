@@ -108,5 +108,9 @@ def test_a_provider_sees_what_it_needs_in_words_and_no_more(sqlite_context: Cont
     assert str(view.answer_by.tzinfo) == view.document.time_zone
     condition = {"en": "Condition", "es": "Padecimiento"}[language]
     assert condition in view.comparison.met
-    others = {"en": "Earlier treatments", "es": "Tratamientos anteriores"}[language]
-    assert (others in view.comparison.met, view.comparison.not_known) == (True, ())
+    refused = {
+        "en": "Earlier treatments: nothing that you exclude",
+        "es": "Tratamientos anteriores: nada de lo que usted excluye",
+    }[language]
+    assert refused in view.comparison.met
+    assert view.comparison.not_known == ()
