@@ -26,17 +26,17 @@ def bits_where(flags: NDArray[np.bool_]) -> int:
     return int.from_bytes(np.packbits(flags, bitorder="little").tobytes(), "little")
 
 
-def flags_of(sets: Iterable[int], size: int) -> NDArray[np.uint8]:
-    """One row of 0 and 1 per set, `size` wide."""
-    if size == 0:
-        return np.zeros((0, 0), dtype=np.uint8)
+def members_of(members: int, size: int) -> list[int]:
+    """The programs of a set, in order."""
+    packed = np.frombuffer(members.to_bytes((size + 7) // 8, "little"), dtype=np.uint8)
+    found: list[int] = np.flatnonzero(np.unpackbits(packed, count=size, bitorder="little")).tolist()
+    return found
+
+
+def flags_at(sets: Iterable[int], programs: NDArray[np.intp], size: int) -> NDArray[np.uint8]:
+    """One row of 0 and 1 per set: whether each of these programs is in it."""
     width = (size + 7) // 8
     packed = b"".join([each.to_bytes(width, "little") for each in sets])
     rows = np.frombuffer(packed, dtype=np.uint8).reshape(-1, width)
-    return np.unpackbits(rows, axis=1, count=size, bitorder="little")
-
-
-def members_of(members: int, size: int) -> list[int]:
-    """The programs of a set, in order."""
-    found: list[int] = np.flatnonzero(flags_of([members], size)).tolist()
-    return found
+    shifted = rows[:, programs >> 3] >> (programs & 7).astype(np.uint8)
+    return shifted & np.uint8(1)

@@ -6,7 +6,7 @@ Kleene's logic in sets: `all` is the intersection, `any` the union, and "not" sw
 """
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from config.criteria import All, AnyOf, Group, Leaf, children
 from config.providers import Program, ProviderDocument
-from pipeline.scoring.bits import Bits, bits_of, flags_of
+from pipeline.scoring.bits import Bits, bits_of, flags_at
 from pipeline.scoring.facts import Facts
 from pipeline.scoring.geography import place
 from pipeline.scoring.planes import Member, Plane, build_plane, kind_of_plane
@@ -36,11 +36,6 @@ class Sight:
     review: int
     """Programs with a criterion met that asks for an expert."""
 
-    def verdicts(self, program: int, planes: Iterable[int]) -> tuple[Verdict, ...]:
-        """The verdicts of one program's leaves, which lie on these planes."""
-        sights = [self.planes[number] for number in planes]
-        return tuple([_OF_BITS[(met >> program & 1) + (possible >> program & 1)] for met, possible in sights])
-
     def verdict(self, program: int) -> Verdict:
         return _OF_BITS[2 * (self.eligible >> program & 1) + (self.unclear >> program & 1)]
 
@@ -53,8 +48,7 @@ class Matcher:
         layout = _Layout()
         for number, (provider, program) in enumerate(programs):
             layout.add(number, provider, program)
-        self.leaf_planes = tuple(layout.leaf_planes)
-        """For each program the plane of each of its leaves, in the order of `named_leaves`."""
+        self._leaf_planes = tuple(layout.leaf_planes)
         own_places = {
             id(provider): tuple(place(each.country, each.postal_code) for each in provider.locations)
             for provider, _ in programs
@@ -79,6 +73,18 @@ class Matcher:
             planes[number] = group.judge(planes)
         met, possible = self._eligibility.judge(planes)
         return Sight(planes, met, met ^ possible, self._review.judge(planes).met)
+
+    def leaf_verdicts(self, sight: Sight, programs: Sequence[int]) -> list[list[Verdict]]:
+        """Of these programs, the verdicts of all leaves, in the order of `named_leaves`."""
+        if not programs:
+            return []
+        numbers = np.array(programs, dtype=np.intp)
+        flags = flags_at([each for plane in sight.planes for each in plane], numbers, self.size)
+        by_program = (flags[0::2] + flags[1::2]).T.tolist()
+        return [
+            [_OF_BITS[levels[plane]] for plane in self._leaf_planes[program]]
+            for program, levels in zip(programs, by_program, strict=True)
+        ]
 
     def scores(self, sight: Sight, programs: Sequence[int]) -> NDArray[np.int64]:
         """Of these programs, 0 to 100: the share of preferred weight that is met; what is not known counts half."""
@@ -146,8 +152,8 @@ class _Preferences:
         if not self._planes or not len(programs):
             return neutral
         weights, totals = self._weights[:, programs], self._totals[programs]
-        flags = flags_of([each for number in self._planes for each in planes[number]], self._size)
-        halves = flags[:, programs].reshape(len(self._planes), 2, -1).sum(axis=1, dtype=np.int64)
+        flags = flags_at([each for number in self._planes for each in planes[number]], programs, self._size)
+        halves = flags.reshape(len(self._planes), 2, -1).sum(axis=1, dtype=np.int64)
         weighed = (weights * halves).sum(axis=0)
         scored = (100 * weighed + totals) // np.maximum(2 * totals, 1)
         return np.where(totals > 0, scored, neutral)

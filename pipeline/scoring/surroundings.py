@@ -1,8 +1,9 @@
 """Where the programs' locations are, and how near the nearest one of each is to a person."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
+from itertools import accumulate, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,17 +18,17 @@ class Surroundings:
     """The locations of `programs`, in their order; several programs of one provider share their places."""
 
     def __init__(self, places: Sequence[tuple[Place, ...]]) -> None:
-        self.size = len(places)
-        owners = {own: number for number, own in enumerate(dict.fromkeys(places))}
-        self._owner_of_program = np.array([owners[own] for own in places], dtype=np.int32)
-        located = [(owner, place.point) for own, owner in owners.items() for place in own if place.point is not None]
-        points = list(dict.fromkeys(point for _, point in located))
-        number_of = {point: number for number, point in enumerate(points)}
-        self._coordinates = np.array([(point.x, point.y, point.z) for point in points]).reshape(-1, 3).T.copy()
-        # Each owner's points lie side by side, so that its nearest is one step of a running minimum.
-        self._points = np.array([number_of[point] for _, point in located], dtype=np.int32)
-        self._owners, self._starts = np.unique([owner for owner, _ in located], return_index=True)
+        points = {own: [place.point for place in own if place.point is not None] for own in places}
+        owners = sorted(points, key=lambda own: -len(points[own]))
+        rank = {own: number for number, own in enumerate(owners)}
+        self._owner_of_program = np.array([rank[own] for own in places], dtype=np.intp)
         self._owner_count = len(owners)
+        # First points side by side, then second ones, and so on: owners with many come first, so each layer of points
+        # lies over the first so many owners, and the nearest of each is the least of a few slices.
+        layers = list(_layers([points[own] for own in owners]))
+        self._layers = [slice(start, end) for start, end in pairwise(accumulate(map(len, layers), initial=0))]
+        coordinates = [(point.x, point.y, point.z) for layer in layers for point in layer]
+        self._coordinates = np.array(coordinates, dtype=np.float64).reshape(-1, 3).T.copy()
         self.in_country = _by_country(places, located_too=True)
         """Programs with a location in a country."""
         self.unlocated = _by_country(places, located_too=False)
@@ -42,12 +43,18 @@ class Surroundings:
         Only places in the US have points, so the nearest one is in the person's country.
         """
         nearest = np.full(self._owner_count, _NOWHERE)
-        if len(self._points):
-            x, y, z = self._coordinates
-            x, y, z = x - person.x, y - person.y, z - person.z
-            nearest[self._owners] = np.minimum.reduceat((x * x + y * y + z * z)[self._points], self._starts)
-        chords: NDArray[np.float64] = nearest[self._owner_of_program]
-        return chords
+        x, y, z = self._coordinates
+        x, y, z = x - person.x, y - person.y, z - person.z
+        chords = x * x + y * y + z * z
+        for layer in self._layers:
+            first_owners = nearest[: layer.stop - layer.start]
+            np.minimum(first_owners, chords[layer], out=first_owners)
+        return nearest.take(self._owner_of_program)
+
+
+def _layers(points: Sequence[Sequence[Point]]) -> Iterator[list[Point]]:
+    for depth in range(max(map(len, points), default=0)):
+        yield [own[depth] for own in points if len(own) > depth]
 
 
 class View:

@@ -9,7 +9,7 @@ for an unknown verdict), `c` criterion id → verdict, and `x` if it asks for an
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import chain, islice
+from itertools import chain
 from typing import Any
 
 from pipeline.scoring.availability import closed
@@ -44,14 +44,20 @@ def tell(compared: Comparison, network: Network, at: datetime) -> Told:
     told = Told(left_out=size - len(programs))
     telling = _Telling(compared, network, at, told)
     scores = network.matcher.scores(compared.sight, programs).tolist()
-    for number, points in zip(programs, scores, strict=True):
-        telling.add(number, points)
+    verdicts = network.matcher.leaf_verdicts(compared.sight, programs)
+    for number, points, leaves in zip(programs, scores, verdicts, strict=True):
+        telling.add(number, points, leaves)
     return told
 
 
 def _first_of(*programs: Iterable[int]) -> list[int]:
     """The first `MOST_EXPLAINED`, in the network's order."""
-    return sorted(islice(dict.fromkeys(chain(*programs)), MOST_EXPLAINED))
+    chosen: set[int] = set()
+    for number in chain(*programs):
+        if len(chosen) == MOST_EXPLAINED:
+            break
+        chosen.add(number)
+    return sorted(chosen)
 
 
 @dataclass(slots=True)
@@ -63,11 +69,11 @@ class _Telling:
     provider: int = -1
     provider_is_open: bool = True
 
-    def add(self, number: int, points: int) -> None:
+    def add(self, number: int, points: int, leaves: Sequence[Verdict]) -> None:
         program = self.network.programs[number]
         if program.provider != self.provider:
             self._begin_provider(program)
-        self.told.providers[-1]["g"].append(self._program(number, program, points))
+        self.told.providers[-1]["g"].append(self._program(number, points, leaves))
 
     def _begin_provider(self, program: CompiledProgram) -> None:
         entry: dict[str, Any] = {"p": program.document.id, "v": str(program.version_id)}
@@ -78,10 +84,9 @@ class _Telling:
         self.told.providers.append(entry)
         self.provider, self.provider_is_open = program.provider, reason is None
 
-    def _program(self, number: int, program: CompiledProgram, points: int) -> dict[str, Any]:
-        sight = self.compared.sight
+    def _program(self, number: int, points: int, verdicts: Sequence[Verdict]) -> dict[str, Any]:
+        program, sight = self.network.programs[number], self.compared.sight
         verdict = sight.verdict(number)
-        verdicts = sight.verdicts(number, self.network.matcher.leaf_planes[number])
         letters = [_LETTERS[each] for each in verdicts]
         for place, leaf in program.with_margin:
             if verdicts[place] is Verdict.UNKNOWN and is_borderline(leaf, self.compared.facts, program.document):
