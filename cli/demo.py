@@ -34,7 +34,7 @@ _COLOURS = {
 }
 _MEANING = {
     SubmissionStatus.CANDIDATE: "criteria of providers fit; referrals made",
-    SubmissionStatus.NEEDS_REVIEW: "waits for an expert",
+    SubmissionStatus.NEEDS_REVIEW: "waits for an expert, or for more answers",
     SubmissionStatus.NO_MATCH: "no criteria fit; told, with next steps",
     SubmissionStatus.REJECTED: "asked to correct",
     SubmissionStatus.DUPLICATE: "joined to the earlier request",

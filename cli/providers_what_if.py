@@ -127,9 +127,13 @@ def _providers(shown: Sequence[ProviderOutlook]) -> Table:
             f"-{each.loses}" if each.loses else "",
             _moved(each.before.fits, each.after.fits),
             _moved(each.before.offers, each.after.offers),
-            ", ".join(f"{each.after.over_capacity[period]} {period}s" for period in each.newly_over_capacity),
+            ", ".join(_counted(each.after.over_capacity[period], period) for period in each.newly_over_capacity),
         )
     return table
+
+
+def _counted(number: int, period: str) -> str:
+    return f"{number} {period}{'' if number == 1 else 's'}"
 
 
 def _moved(before: int, after: int) -> str:

@@ -19,6 +19,7 @@ class Part(StrEnum):
     SEEKER = "seeker"
     NO_MATCH = "no_match"  # takes blood thinners, has an infection, cannot travel
     FREE_TEXT = "free_text"  # a condition that is not in the list: an expert has to look
+    UNDECIDED = "undecided"  # left out what would decide: is asked for it
     NO_CONSENT = "no_consent"  # did not agree to sharing
     MINOR = "minor"  # filled it in without a parent
     AGAIN = "again"  # the same person as an earlier one, for the same condition
@@ -27,7 +28,14 @@ class Part(StrEnum):
 
 # Which numbers play another part than a seeker: those of the first twenty come once, the cycle's in every twenty.
 _ONCE = {9: Part.AGAIN, 17: Part.CHANGED_FORM, 29: Part.AGAIN}
-_EVERY_TWENTY = {3: Part.NO_MATCH, 6: Part.FREE_TEXT, 11: Part.NO_CONSENT, 14: Part.NO_MATCH, 18: Part.MINOR}
+_EVERY_TWENTY = {
+    3: Part.NO_MATCH,
+    6: Part.FREE_TEXT,
+    11: Part.NO_CONSENT,
+    14: Part.NO_MATCH,
+    15: Part.UNDECIDED,
+    18: Part.MINOR,
+}
 _EARLIER = 7
 """How many numbers before them the person is whom an `AGAIN` repeats; odd, so that the other kind of form sends it."""
 
@@ -119,6 +127,7 @@ def _play(part: Part, answers: Answers, generator: random.Random) -> None:
             "travel": "local",
         },
         Part.FREE_TEXT: {"condition": "other", "condition_other": generator.choice(_UNLISTED)},
+        Part.UNDECIDED: {"condition": "diabetic_neuropathy", "postal_code": None, "travel": None},
         Part.NO_CONSENT: {"consent_share": None},
         Part.MINOR: {"date_of_birth": "2014-05-17"},
     }

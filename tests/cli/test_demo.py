@@ -38,7 +38,7 @@ def test_it_ends_by_itself_with_everything_in_its_own_folder(tmp_path: Path, env
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "✓ nothing lost, nothing twice, every record verified" in done.stdout
-    for status, count in {"quarantined": 1, "rejected": 2, "duplicate": 1, "needs review": 1}.items():
+    for status, count in {"quarantined": 1, "rejected": 2, "duplicate": 1, "needs review": 2}.items():
         assert re.search(rf"^ +{status} +{count} ", done.stdout, re.MULTILINE)
     assert re.search(r"Confirmation   p50 \d+\.\d\d s, p99 \d+\.\d\d s", done.stdout)
 
