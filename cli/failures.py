@@ -1,5 +1,7 @@
 """From an error to what the terminal shows: what is wrong and what to do, without a traceback."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Never
 
 import typer
@@ -9,13 +11,14 @@ from typer.core import TyperGroup
 
 from cli.console import complain
 from config.settings import PREFIX, Settings
-from config.yaml_file import ConfigurationMistake
+from config.yaml_file import CannotBeRead, ConfigurationMistake
 from embedded.stack import StackFailed
 from embedded.supervisor import SupervisorFailed
 from embedded.valkey import BrokerFailed
 from pipeline.db import is_transient
 from pipeline.keys import KeyProblem
 from pipeline.schema import SchemaProblem
+from pipeline.vault import SealBroken
 
 FINDING = 1
 WRONG_USE = 2
@@ -31,6 +34,7 @@ _EXPECTED = (
     ConfigurationMistake,
     KeyProblem,
     SchemaProblem,
+    SealBroken,
     StackFailed,
     SupervisorFailed,
 )
@@ -56,6 +60,15 @@ def fail(message: str, code: int = FINDING) -> Never:
     """Say what is wrong on stderr and end."""
     complain(message)
     raise typer.Exit(code)
+
+
+@contextmanager
+def named_file() -> Iterator[None]:
+    """Around the reading of a file that the command names: that it cannot be read is wrong use."""
+    try:
+        yield
+    except CannotBeRead as error:
+        fail(str(error), WRONG_USE)
 
 
 def read_settings() -> Settings:

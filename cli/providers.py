@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from cli.console import out, say
-from cli.failures import WRONG_USE, fail, read_settings
+from cli.failures import WRONG_USE, fail, named_file, read_settings
 from cli.moment import EXPECTED, read_moment, tell_moment
 from cli.providers_check import check, schema
 from cli.providers_what_if import what_if
@@ -55,7 +55,9 @@ def import_(
     if effective is not None and effective < utc_now():
         fail(f"--effective: {tell_moment(effective)} has passed; a change takes effect now or later", WRONG_USE)
     screening = load_screening(settings.screening_file)
-    documents = load_providers(file, screening, load_conditions(settings.conditions_file)).providers
+    conditions = load_conditions(settings.conditions_file)
+    with named_file():
+        documents = load_providers(file, screening, conditions).providers
     with open_database(settings) as database:
         keys = open_keys(settings, database)
         with database.read() as connection:
@@ -71,7 +73,7 @@ def import_(
             typer.confirm(f"Publish {_counted(len(found.changes))}?", abort=True, err=True)
         try:
             with begin(database, keys, operator()) as unit:
-                done = publish(unit, documents, effective, found.revision)
+                done = publish(unit, documents, effective, found.compared_with)
         except PublicationRefused as refused:
             fail(f"nothing was published: {refused}")
     told = f"{len(done.added)} added, {len(done.changed)} changed, {len(done.retired)} retired"

@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from cli.console import JsonOption, out, print_json
-from cli.failures import FINDING, read_settings
+from cli.failures import FINDING, named_file, read_settings
 from config.conditions import load_conditions
 from config.providers_schema import providers_json_schema
 from config.screening import load_screening
@@ -30,7 +30,8 @@ def check(
     """Check a provider file before it is published. Exit code 1 if it has errors; warnings say what is odd."""
     settings = read_settings()
     screening, conditions = load_screening(settings.screening_file), load_conditions(settings.conditions_file)
-    checked = check_providers(file, screening, conditions, utc_now(), sample)
+    with named_file():
+        checked = check_providers(file, screening, conditions, utc_now(), sample)
     if as_json:
         print_json({"errors": _as_json(checked.errors), "warnings": _as_json(checked.warnings)})
     else:
@@ -63,8 +64,9 @@ def _show(checked: Checked) -> None:
     for problem in checked.warnings:
         _show_problem(problem, "!", "yellow")
     if checked.errors:
-        errors = _counted(len(checked.errors), "error")
-        out.print(f"{errors}; what is only odd is told once there are none")
+        out.print(f"{_counted(len(checked.errors), 'error')}. Mend and check again, as a second round may find more:")
+        out.print("names of questions, answers and conditions are checked where all else of a provider is right,")
+        out.print("and what is only odd is told once there are no errors.")
         return
     network = f"{_counted(checked.providers, 'provider')}, {_counted(checked.programs, 'program')}"
     out.print(f"{network}: 0 errors, {_counted(len(checked.warnings), 'warning')}")

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Column, Table
 
 from cli.console import JsonOption, err, out, print_json, say
-from cli.failures import FINDING, fail, read_settings
+from cli.failures import FINDING, fail, named_file, read_settings
 from config.conditions import load_conditions
 from config.providers import ProviderDocument, load_providers
 from config.screening import Screening, load_screening
@@ -18,14 +18,12 @@ from config.settings import Settings
 from pipeline.audit.actions import Action, Detail
 from pipeline.db import utc_now
 from pipeline.operations.opening import open_database, open_keys, operator
-from pipeline.operations.what_if import Demand, Outlook, ProviderOutlook, latest_scored
+from pipeline.operations.what_if import Demand, Moved, Outlook, ProviderOutlook, disclose, latest_scored
 from pipeline.operations.what_if import what_if as judge_again
 from pipeline.providers import draft_network, read_network
 from pipeline.scoring.compare import Outcome
 from pipeline.unit_of_work import begin
 from pipeline.vault import Vault
-
-_SHOWN = 20
 
 
 def what_if(
@@ -33,25 +31,34 @@ def what_if(
     *,
     last: Annotated[int, typer.Option(min=1, help="How many of the latest scored submissions to judge again.")] = 1000,
     every: Annotated[bool, typer.Option("--all", help="Also list providers for which nothing changes.")] = False,
+    listed: Annotated[bool, typer.Option("--list", help="Name the submissions; that is on record with each.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Judge stored submissions again by a draft, and tell who would gain, who would lose, and whom nobody would take.
 
-    Nothing is changed and nobody is told. That answers were read is on record. Both networks are judged as if every
-    submission came in now, in turn, and as if every provider had room: so it shows where a cap would be passed.
+    Nothing is changed and nobody is told. That answers were read, and by which
+    draft, is on record. Both networks are judged as if every submission came in
+    now, in turn, and as if every provider had room: so it shows where a cap
+    would be passed. Without --list there are only counts, as which submissions
+    a draft moves can tell what a person answered.
     """
     settings = read_settings()
     screening = load_screening(settings.screening_file)
-    documents = load_providers(file, screening, load_conditions(settings.conditions_file)).providers
-    outlook = _rehearse(settings, screening, documents, last)
+    conditions = load_conditions(settings.conditions_file)
+    with named_file():
+        documents = load_providers(file, screening, conditions).providers
+    outlook = _rehearse(settings, screening, documents, last, listed=listed)
     if as_json:
-        print_json(_document(outlook))
+        print_json(_document(outlook, listed=listed))
         return
-    _show(outlook, every=every)
+    _show(outlook, every=every, listed=listed)
 
 
-def _rehearse(settings: Settings, screening: Screening, documents: Sequence[ProviderDocument], last: int) -> Outlook:
-    now = utc_now()
+def _rehearse(
+    settings: Settings, screening: Screening, documents: Sequence[ProviderDocument], last: int, *, listed: bool
+) -> Outlook:
+    """The outlook; if its submissions are to be listed, that is on record with each when this returns."""
+    now, draft = utc_now(), draft_network(documents)
     with open_database(settings) as database:
         keys = open_keys(settings, database)
         with database.read() as connection:
@@ -59,20 +66,26 @@ def _rehearse(settings: Settings, screening: Screening, documents: Sequence[Prov
         if not wanted:
             fail("no submission was scored yet, so there is nothing to judge again", FINDING)
         with begin(database, keys, operator()) as unit:
-            unit.record(None, Action.PROVIDERS_REHEARSED, {Detail.SUBMISSIONS: len(wanted)})
+            unit.record(
+                None, Action.PROVIDERS_REHEARSED, {Detail.SUBMISSIONS: len(wanted), Detail.NETWORK: draft.digest}
+            )
         with database.read() as connection, _progress() as bar:
             in_force = read_network(connection, now)
             task = bar.add_task("submissions", total=len(wanted))
-            return judge_again(
+            outlook = judge_again(
                 connection,
                 Vault(keys),
                 wanted,
                 in_force.network,
-                draft_network(documents).network,
+                draft.network,
                 recipients=screening.consent("consent_share").recipients_open,
                 at=now,
                 on_progress=lambda done: bar.update(task, completed=done),
             )
+        if listed:
+            with begin(database, keys, operator()) as unit:
+                disclose(unit, outlook)
+    return outlook
 
 
 def _progress() -> Progress:
@@ -81,19 +94,19 @@ def _progress() -> Progress:
     )
 
 
-def _show(outlook: Outlook, *, every: bool) -> None:
+def _show(outlook: Outlook, *, every: bool, listed: bool) -> None:
     say(f"{outlook.compared} submissions judged by the network in force and by the draft")
     if outlook.unreadable:
-        say(f"{outlook.unreadable} could not be read: their keys are gone")
+        say(f"{outlook.unreadable} could not be read: their keys are gone, or what is stored was altered")
     out.print(_outcomes(outlook), soft_wrap=False)
-    for title, references in (
+    for title, moved in (
         ("newly unmatched", outlook.newly_unmatched),
         ("newly matched", outlook.newly_matched),
         ("newly for an expert", outlook.newly_in_review),
     ):
-        if references:
-            more = f" and {len(references) - _SHOWN} more" if len(references) > _SHOWN else ""
-            out.print(f"{title}: {len(references)} ({', '.join(references[:_SHOWN])}{more})", markup=False)
+        if moved:
+            names = f" ({', '.join(_references(moved))})" if listed else ""
+            out.print(f"{title}: {len(moved)}{names}", markup=False)
     shown = [each for each in outlook.providers if every or _is_changed(each)]
     if not shown:
         out.print("Nothing would change for any provider.")
@@ -144,7 +157,17 @@ def _is_changed(each: ProviderOutlook) -> bool:
     return bool(each.gains or each.loses or each.before != each.after)
 
 
-def _document(outlook: Outlook) -> dict[str, Any]:
+def _references(moved: Sequence[Moved]) -> list[str]:
+    return [each.reference for each in moved]
+
+
+def _document(outlook: Outlook, *, listed: bool) -> dict[str, Any]:
+    moved = {
+        "newly_unmatched": outlook.newly_unmatched,
+        "newly_matched": outlook.newly_matched,
+        "newly_in_review": outlook.newly_in_review,
+    }
+    listing = {name: _references(submissions) for name, submissions in moved.items()}
     return {
         "compared": outlook.compared,
         "unreadable": outlook.unreadable,
@@ -152,9 +175,8 @@ def _document(outlook: Outlook) -> dict[str, Any]:
             {"now": before.value, "then": after.value, "submissions": count}
             for (before, after), count in sorted(outlook.outcomes.items())
         ],
-        "newly_unmatched": outlook.newly_unmatched,
-        "newly_matched": outlook.newly_matched,
-        "newly_in_review": outlook.newly_in_review,
+        **{name: len(submissions) for name, submissions in moved.items()},
+        **({"submissions": listing} if listed else {}),
         "providers": [
             {
                 "provider": each.provider_id,

@@ -20,7 +20,7 @@ from pipeline.context import Context, open_context
 from pipeline.db import utc_now
 from pipeline.operations.opening import open_database, open_keys, operator
 from pipeline.operations.review_case import ReviewCase, ReviewRefused, open_case
-from pipeline.operations.reviews import Decision, Waiting, decide, list_in_review
+from pipeline.operations.reviews import Decision, Waiting, decide, list_in_review, name_condition
 from pipeline.operations.timeline import find_submission
 from pipeline.scoring.assess import ReviewReason
 from pipeline.scoring.explanation import staff_lines
@@ -32,13 +32,17 @@ review = typer.Typer(
 
 FROM_STDIN = "-"
 
+_REASONS = ", ".join(ReviewReason)
+
 IdArgument = Annotated[str, typer.Argument(metavar="ID", help="An id, or a reference such as CR-7K4M-2QXD.")]
 
 
 @review.command("list")
 def list_(
     *,
-    reason: Annotated[ReviewReason | None, typer.Option(help="Only those that wait for this reason.")] = None,
+    reason: Annotated[
+        ReviewReason | None, typer.Option(metavar="REASON", help=f"Only those that wait for one of: {_REASONS}.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many, the oldest first.")] = 100,
     as_json: JsonOption = False,
 ) -> None:
@@ -52,11 +56,12 @@ def list_(
     if not found:
         out.print("Nothing waits for review.")
         return
-    table = Table("reference", "source", "since", "waiting", "reasons", box=box.SIMPLE_HEAD)
+    table = Table("reference", "source", "waiting", "for", "reasons", box=box.SIMPLE_HEAD)
     table.columns[0].no_wrap = True
     for each in found:
         waiting = format_timedelta(now - each.queued_at, granularity="minute", locale="en")
-        table.add_row(each.reference, each.source, _local(each.queued_at), waiting, _in_words(each.reasons))
+        waits_for = "the person" if each.waits_for_person else "an expert"
+        table.add_row(each.reference, each.source, waiting, waits_for, _in_words(each.reasons))
     out.print(table, soft_wrap=False)
 
 
@@ -86,21 +91,31 @@ def decide_(
         typer.Option(
             "--program",
             metavar="PROVIDER/PROGRAM",
-            help="Offer this one, several times for several; else all that fit or need information.",
+            help="Offer this one, several times for several; those that fit come first. Else all that fit.",
         ),
+    ] = None,
+    condition: Annotated[
+        str | None,
+        typer.Option(metavar="CONDITION", help="Which listed condition the person's own words mean; scored again."),
     ] = None,
     reason: Annotated[str, typer.Option(help="Why; kept sealed. `-` reads it from stdin, past the shell's history.")],
     yes: Annotated[bool, typer.Option("--yes", help="Decide without asking.")] = False,
 ) -> None:
     """Decide as an expert: the submission goes on as if the software had scored it so."""
-    decision = _decision(programs or [], reason, candidate=candidate, no_match=no_match, yes=yes)
+    if [candidate, no_match, condition is not None].count(True) != 1:
+        fail("say one of --candidate, --no-match and --condition", WRONG_USE)
+    why = _reason(reason, yes=yes)
+    named = _named(programs or [], candidate=candidate)
     with _open_context() as context:
         submission_id = _find(context, submission)
         if not yes:
-            outcome = "candidate: it is offered to providers" if candidate else "no match"
-            typer.confirm(f"{submission}: {outcome}, and the person is told. Decide so?", abort=True, err=True)
+            typer.confirm(f"{submission}: {_told_before(named, condition, candidate=candidate)}?", abort=True, err=True)
         try:
-            matches = decide(context, operator(), submission_id, decision)
+            if condition is not None:
+                name_condition(context, operator(), submission_id, condition, why)
+                say(f"{submission} is scored again, as {condition}; workers look every {_poll(context)}")
+                return
+            matches = decide(context, operator(), submission_id, Decision(candidate, why, named))
         except ReviewRefused as refused:
             fail(f"{submission}: {refused}; nothing was changed", FINDING)
     if candidate:
@@ -109,25 +124,44 @@ def decide_(
             say(f"  {match.provider_id}/{match.program_id}")
     else:
         say(f"{submission} is no match")
-    say(f"workers look every {context.settings.poll_seconds:g} s")
+    say(f"workers look every {_poll(context)}")
 
 
-def _decision(programs: list[str], reason: str, *, candidate: bool, no_match: bool, yes: bool) -> Decision:
-    """What the options say, or the end of the command: wrong use."""
-    if candidate == no_match:
-        fail("say either --candidate or --no-match", WRONG_USE)
-    if programs and no_match:
+def _told_before(named: tuple[str, ...], condition: str | None, *, candidate: bool) -> str:
+    """What is about to be decided."""
+    if condition is not None:
+        return f"score it again, taking the person's words for {condition}"
+    if not candidate:
+        return "no match: the person is told. Decide so"
+    return f"offer it to {', '.join(named) or 'every program that fits'}, and tell the person"
+
+
+def _poll(context: Context) -> str:
+    return f"{context.settings.poll_seconds:g} s"
+
+
+def _named(programs: list[str], *, candidate: bool) -> tuple[str, ...]:
+    """The programs to offer, or the end of the command: wrong use."""
+    if programs and not candidate:
         fail("--program goes with --candidate", WRONG_USE)
     named = tuple(re.sub(r"\s*/\s*", "/", name.strip()) for name in programs)
-    if not all(re.fullmatch(r"[^\s/]+/[^\s/]+", name) for name in named):
-        fail("--program is PROVIDER/PROGRAM, as `review show` names it", WRONG_USE)
+    for name in named:
+        if not re.fullmatch(r"[^\s/]+/[^\s/]+", name):
+            fail(f"--program {name}: expected PROVIDER/PROGRAM, as `review show` names it", WRONG_USE)
+    return named
+
+
+def _reason(reason: str, *, yes: bool) -> str:
+    """Why, or the end of the command: wrong use."""
     if reason == FROM_STDIN:
         if not yes:
             fail("--reason - needs --yes, since stdin cannot answer as well", WRONG_USE)
         reason = typer.get_text_stream("stdin").read()
-    if not reason.strip() or any("\ud800" <= letter <= "\udfff" for letter in reason):  # bytes that are no UTF-8
-        fail("--reason has to say why, in UTF-8", WRONG_USE)
-    return Decision(candidate, reason, named)
+    if not reason.strip():
+        fail("--reason has to say why", WRONG_USE)
+    if any("\ud800" <= letter <= "\udfff" for letter in reason):
+        fail("--reason has to be text in UTF-8", WRONG_USE)
+    return reason
 
 
 @contextmanager
@@ -158,6 +192,10 @@ def _told(case: ReviewCase) -> Text:
     for line in case.answers:
         text.append(f"\n  {line.label}\n", "dim").append(f"    {line.value}")
     text.append("\n\n").append("".join(f"  {line}\n" for line in staff_lines(case.found)))
+    if case.joined:
+        text.append(
+            f"\n  later forms of the same person, joined to this one, not shown above: {', '.join(case.joined)}\n"
+        )
     sections = {
         "questions that would decide": [f"{words} ({question})" for question, words in case.questions.items()],
         "can be offered": [name for name, why in case.obstacles.items() if why is None],
@@ -174,6 +212,7 @@ def _waiting_document(each: Waiting, now: dt.datetime) -> dict[str, Any]:
         "reference": each.reference,
         "source": each.source,
         "reasons": list(each.reasons),
+        "waits_for": "person" if each.waits_for_person else "expert",
         "queued_at": each.queued_at.isoformat(),
         "waiting_seconds": round((now - each.queued_at).total_seconds(), 3),
     }
@@ -190,6 +229,7 @@ def _case_document(case: ReviewCase) -> dict[str, Any]:
         "answers": [{"label": line.label, "value": line.value} for line in case.answers],
         "questions": dict(case.questions),
         "obstacles": dict(case.obstacles),
+        "joined": list(case.joined),
         "found": orjson.loads(orjson.dumps(case.found)),
     }
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Never
 
@@ -9,8 +10,8 @@ import orjson
 import typer
 
 from cli.console import JsonOption, complain, out, print_json, say
-from cli.failures import FINDING, WRONG_USE, fail, read_settings
-from cli.moment import EXPECTED, read_moment
+from cli.failures import FINDING, WRONG_USE, fail, named_file, read_settings
+from cli.moment import EXPECTED, read_moment, tell_moment
 from config.conditions import Conditions, load_conditions
 from config.providers import load_providers
 from config.screening import Screening, load_screening
@@ -28,9 +29,8 @@ from pipeline.operations.scoring_again import (
     score_by,
 )
 from pipeline.operations.timeline import find_submission
-from pipeline.providers import NetworkInForce, draft_network, read_network, revision_at
+from pipeline.providers import NetworkInForce, current_revision, draft_network, read_network, revision_at
 from pipeline.scoring.explanation import explain_to_staff, staff_lines
-from pipeline.vault import SealBroken
 
 
 def score(
@@ -42,14 +42,20 @@ def score(
         dt.datetime | None,
         typer.Option(parser=read_moment, metavar="TIME", help=f"As if it were then, else now: {EXPECTED}."),
     ] = None,
+    revision: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="The network as of its Nth publication, else of that time.")
+    ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Every program and criterion, for staff.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Score answers without any effect: which programs fit by the criteria in force, and why.
 
-    The same answers and --as-of give the same verdicts for ever, bit for bit,
-    whatever is published later. Providers that fit equally well are listed by
-    id: whose turn it is depends on the day, and is settled with the referrals.
+    --as-of is a moment in the past; what was published by then, as far as is
+    known now, counts. The revision of the network is told: with it as
+    --revision, the same answers and --as-of give the same verdicts, bit for
+    bit, whatever is published later; then --as-of may be in the future too, as
+    with --providers. Providers that fit equally well are listed by id: whose
+    turn it is depends on the day, and is settled with the referrals.
 
     --submission opens a stored submission's answers, scores them by the very
     versions of its assessment, and says whether that comes out as stored
@@ -57,11 +63,17 @@ def score(
     """
     if (file is None) == (submission is None):
         fail("name a FILE, or --submission ID", WRONG_USE)
-    if submission is not None and (providers is not None or as_of is not None):
-        fail("--submission is scored by its own versions and time: leave out --providers and --as-of", WRONG_USE)
+    if submission is not None and (providers, as_of, revision) != (None, None, None):
+        fail("--submission is scored by its own versions and time: leave out the other options for that", WRONG_USE)
+    if providers is not None and revision is not None:
+        fail("a file has no revision: leave out either --providers or --revision", WRONG_USE)
+    now = utc_now()
+    if as_of is not None and as_of > now and providers is None and revision is None:
+        why = f"--as-of: {tell_moment(as_of)} is to come, and what is published until then would change the answer"
+        fail(f"{why}: name a time that has passed, or --revision as well", WRONG_USE)
     settings = read_settings()
     if file is not None:
-        scoring = _score_file(settings, file, providers, as_of or utc_now(), as_json=as_json)
+        scoring = _score_file(settings, file, _Chosen(providers, revision, as_of or now), as_json=as_json)
         _show(settings, scoring, {}, explain=explain, as_json=as_json)
         return
     again = _score_submission(settings, str(submission))
@@ -72,19 +84,28 @@ def score(
         raise typer.Exit(FINDING)
 
 
-def _score_file(settings: Settings, file: Path, providers: Path | None, at: dt.datetime, *, as_json: bool) -> Scoring:
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """What a file is scored by: a provider file, or the network at a moment, as of one revision of it or of then."""
+
+    providers: Path | None
+    revision: int | None
+    at: dt.datetime
+
+
+def _score_file(settings: Settings, file: Path, chosen: _Chosen, *, as_json: bool) -> Scoring:
     screening, conditions = load_screening(settings.screening_file), load_conditions(settings.conditions_file)
     try:
         body = file.read_bytes()
     except OSError as error:
         fail(f"{file} cannot be read: {error.strerror}", WRONG_USE)
     try:
-        answers = read_answers_to_score(body, screening, conditions, at.date())
+        answers = read_answers_to_score(body, screening, conditions, chosen.at.date())
     except PayloadMistake as mistake:
         fail(f"{file}: {mistake.field}: {mistake.message}")
     except AnswersRefused as refused:
         _refuse(file, refused, as_json=as_json)
-    return score_by(_network(settings, screening, conditions, providers, at), answers, at.date(), at)
+    return score_by(_network(settings, screening, conditions, chosen), answers, chosen.at.date(), chosen.at)
 
 
 def _refuse(file: Path, refused: AnswersRefused, *, as_json: bool) -> Never:
@@ -96,15 +117,19 @@ def _refuse(file: Path, refused: AnswersRefused, *, as_json: bool) -> Never:
     raise typer.Exit(FINDING)
 
 
-def _network(
-    settings: Settings, screening: Screening, conditions: Conditions, providers: Path | None, at: dt.datetime
-) -> NetworkInForce:
-    if providers is not None:
-        return draft_network(load_providers(providers, screening, conditions).providers)
+def _network(settings: Settings, screening: Screening, conditions: Conditions, chosen: _Chosen) -> NetworkInForce:
+    if chosen.providers is not None:
+        with named_file():
+            documents = load_providers(chosen.providers, screening, conditions).providers
+        return draft_network(documents)
     with open_database(settings) as database, database.read() as connection:
-        in_force = read_network(connection, at, revision_at(connection, at))
+        latest = current_revision(connection)
+        if chosen.revision is not None and chosen.revision > latest:
+            fail(f"--revision: the network is at revision {latest}", WRONG_USE)
+        revision = revision_at(connection, chosen.at) if chosen.revision is None else chosen.revision
+        in_force = read_network(connection, chosen.at, revision)
     if not in_force.documents:
-        fail(f"no provider was published by {at.isoformat()}")
+        fail(f"no provider was published by {chosen.at.isoformat()}")
     return in_force
 
 
@@ -119,8 +144,6 @@ def _score_submission(settings: Settings, name: str) -> ScoredAgain:
             return score_again(database, keys, operator(), submission_id)
         except CannotBeScoredAgain as reason:
             fail(f"{name} cannot be scored again: {reason}")
-        except SealBroken as broken:
-            fail(str(broken))
 
 
 def _show(settings: Settings, scoring: Scoring, told: dict[str, Any], *, explain: bool, as_json: bool) -> None:

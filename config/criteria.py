@@ -1,9 +1,10 @@
 """The language in which a program says whom it takes: leaves about one fact, joined by `all`, `any` and `none`.
 
-A criterion is plain data. It is read here, given meaning in `pipeline.scoring.criteria`, and stored inside immutable
+A criterion is plain data. It is read here, given meaning in `pipeline.scoring.planes`, and stored inside immutable
 provider versions, so a change here must keep reading what was written before.
 """
 
+import re
 from collections.abc import Iterator
 from difflib import get_close_matches
 from enum import StrEnum
@@ -11,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
@@ -24,7 +26,8 @@ from pydantic import (
 )
 
 from config.screening import LocalizedText
-from config.yaml_file import Location
+from config.yaml_file import Location, refuse
+from config.yaml_words import SYNONYMS, told_if_tight
 
 Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+([_-][a-z0-9]+)*$", max_length=64)]
 """Lower-case letters, digits, single hyphens or underscores: what ids in configuration look like."""
@@ -172,10 +175,37 @@ class Travel(StrEnum):
     INTERNATIONAL = "international"
 
 
+_DISTANCE = r"^(travel|[1-9][0-9]{0,4} (miles|km))$"
+
+
+def _distance_as_meant(value: object) -> object:
+    """Raises ValueError with the distance that may be meant by one that is not written as it has to be."""
+    if isinstance(value, str) and re.search(_DISTANCE, value):
+        return value
+    found = "nothing" if value is None else repr(value)
+    told = f"expected travel, or a distance such as 50 miles or 80 km; found {found}"
+    if isinstance(value, int | float) or (isinstance(value, str) and value.strip().isdecimal()):
+        raise ValueError(f"{told}: say miles or km")
+    if (meant := _distance_like(str(value))) is not None:
+        raise ValueError(f"{told}: did you mean {meant}?")
+    raise ValueError(told)
+
+
+def _distance_like(written: str) -> str | None:
+    words = re.fullmatch(r"\s*0*([1-9][0-9]{0,4})\s*([a-z]+)\.?\s*", written.lower())
+    if words is None:
+        return TRAVEL if get_close_matches(written.lower(), [TRAVEL], n=1, cutoff=0.7) else None
+    number, unit = words.groups()
+    if unit in {"mi", "m"} or get_close_matches(unit, ["mile", "miles"], n=1, cutoff=0.7):
+        return f"{number} miles"
+    metric = ["km", "kms", "kilometer", "kilometers", "kilometre", "kilometres"]
+    return f"{number} km" if get_close_matches(unit, metric, n=1, cutoff=0.7) else None
+
+
 class Distance(LeafBase):
     """The nearest location is as near as the person will travel (`travel`), or within "100 miles" or "160 km"."""
 
-    distance: Annotated[str, StringConstraints(pattern=r"^(travel|[1-9][0-9]{0,4} (miles|km))$")]
+    distance: Annotated[str, StringConstraints(pattern=_DISTANCE), BeforeValidator(_distance_as_meant)]
     borderline: Margin | None = None
 
     @model_validator(mode="after")
@@ -262,13 +292,30 @@ def _read(value: object, _try_each: ValidatorFunctionWrapHandler, info: Validati
         return value
     for key, kind in _KINDS.items():
         if isinstance(value, dict) and key in value:
+            refuse(_not_together(value, key, kind))
             return kind.model_validate(value, context=info.context)
     found = [str(key) for key in value] if isinstance(value, dict) else []
     for key in found:
+        if tight := told_if_tight(key):
+            raise ValueError(tight)
+        if (meant := SYNONYMS.get(key)) is not None:
+            raise ValueError(f"expected a criterion: did you mean {meant} where it says {key}?")
         if near := get_close_matches(key, _KINDS, n=1):
             raise ValueError(f"expected a criterion: did you mean {near[0]} where it says {key}?")
     told = f"; found only {', '.join(found)}" if found else ""
     raise ValueError(f"expected a criterion: one of the keys {', '.join(_KINDS)}{told}")
+
+
+def _not_together(value: dict[str, object], key: str, kind: type[CriterionBase]) -> Iterator[tuple[Location, str]]:
+    """Keys that are of another kind than the criterion's: (where, what goes with what)."""
+    for other in value:
+        if other in kind.model_fields:
+            continue
+        if other in _KINDS:
+            yield (other,), f"one criterion asks one thing: write two, one with {key} and one with {other}"
+        elif goes_with := [each for each, other_kind in _KINDS.items() if other in other_kind.model_fields]:
+            told = goes_with if other != "borderline" else ["at_least", "at_most", "age", "age_months", "a distance"]
+            yield (other,), f"{other} goes only with {', '.join(told[:-1])} or {told[-1]}: remove it"
 
 
 Criterion = Annotated[Leaf | Group, WrapValidator(_read)]
@@ -285,14 +332,18 @@ def children(criterion: Group) -> tuple[str, tuple[Leaf | Group, ...]]:
     return "none", criterion.none
 
 
+def nodes(criterion: Leaf | Group, path: Location = ()) -> Iterator[tuple[Location, Leaf | Group]]:
+    """A criterion and everything under it in the order written, each with its path, which begins with `path`."""
+    yield path, criterion
+    if isinstance(criterion, Group):
+        key, parts = children(criterion)
+        for position, part in enumerate(parts):
+            yield from nodes(part, (*path, key, position))
+
+
 def leaves(criterion: Leaf | Group, path: Location = ()) -> Iterator[tuple[Location, Leaf]]:
-    """Every leaf under a criterion in the order they were written, with its path from the criterion."""
-    if not isinstance(criterion, Group):
-        yield path, criterion
-        return
-    key, parts = children(criterion)
-    for position, part in enumerate(parts):
-        yield from leaves(part, (*path, key, position))
+    """Every leaf under a criterion in the order they were written, with its path, which begins with `path`."""
+    return ((place, node) for place, node in nodes(criterion, path) if not isinstance(node, Group))
 
 
 def subject(leaf: Leaf) -> str:

@@ -84,7 +84,8 @@ def _region_named(name: str) -> str | None:
     for state in pycountry.subdivisions.get(country_code="US"):  # type: ignore[no-untyped-call]
         if plain in {state.name.casefold(), state.code.casefold(), state.code.removeprefix("US-").casefold()}:
             return str(state.code)
-    return next((str(each.alpha_2) for each in pycountry.countries if plain == each.name.casefold()), None)
+    found = (each for each in pycountry.countries if plain in {each.name.casefold(), each.alpha_3.casefold()})
+    return next((str(each.alpha_2) for each in found), None)
 
 
 def _region_mistakes(leaf: Region, screening: Screening) -> Iterator[tuple[Location, str]]:
@@ -155,6 +156,8 @@ def _travel_mistakes(leaf: Distance, screening: Screening) -> Iterator[tuple[Loc
 
 
 def _unknown(what: str, possible: Collection[str | int], found: str | int) -> str:
+    if missing := _commas_missing(possible, found):
+        return missing
     if isinstance(possible, range):
         return f"expected {what}, {possible.start} to {possible.stop - 1}; found {found!r}"
     names = [str(name) for name in possible]
@@ -163,3 +166,12 @@ def _unknown(what: str, possible: Collection[str | int], found: str | int) -> st
         return f"expected {what}, perhaps {near[0]}; found {found!r}"
     shown = f", one of {', '.join(names)}" if len(names) <= _MOST_LISTED else ""
     return f"expected {what}{shown}; found {found!r}"
+
+
+def _commas_missing(possible: Collection[str | int], found: str | int) -> str | None:
+    """That several answers stand there as one, with nothing but spaces between them."""
+    words = str(found).split()
+    if len(words) <= 1 or not all(word in possible for word in words):
+        return None
+    between = " and ".join(words) if len(words) <= 2 else f"{', '.join(words[:-1])} and {words[-1]}"
+    return f"a comma is missing between {between}"

@@ -38,10 +38,12 @@ from config.criteria import (
     Neither,
     Region,
     leaves,
+    nodes,
     subject,
 )
 from config.criteria_check import leaf_mistakes, region_mistake
 from config.screening import LocalizedText, Screening
+from config.suggestions import language_like, time_zone_like
 from config.yaml_file import Location as Place
 from config.yaml_file import load, refuse
 
@@ -113,7 +115,7 @@ class Program(Document):
 
     A study may state `inclusion` and `exclusion` as registries do, in place of or beside `require`: every inclusion
     criterion has to be met, and not one exclusion criterion. Somebody who is eligible and meets a criterion of
-    `review_if` is looked at by an expert before anybody is told.
+    `review_if`, or may meet it, is looked at by an expert before anybody is told.
     """
 
     id: Identifier
@@ -154,14 +156,24 @@ class Program(Document):
         if not self.require and not self.inclusion:
             expected = "require or inclusion" if self.kind is ProgramKind.STUDY else "require"
             yield (), f"expected {expected} with at least one criterion: a program takes somebody, not everybody"
-        for section, criteria in self._sections():
-            for index, criterion in enumerate(criteria):
-                if criterion.weight is not None and section != "prefer":
-                    yield (section, index, "weight"), "expected only under prefer: what is required is not weighed"
+        for section, index, criterion in self._criteria():
+            if criterion.weight is not None and section != "prefer":
+                yield (section, index, "weight"), "expected only under prefer: what is required is not weighed"
         ids = [(path, leaf.id) for _, path, leaf in self.named_leaves() if leaf.id]
         for position, (path, leaf_id) in enumerate(ids):
             if any(leaf_id == earlier for _, earlier in ids[:position]):
                 yield (*path, "id"), f"expected each criterion of a program to have its own id; found {leaf_id!r} again"
+
+    def weights_in_groups(self) -> Iterator[Place]:
+        """Where a part of a group has a weight, which counts for nothing."""
+        for section, index, criterion in self._criteria():
+            for path, part in nodes(criterion, (section, index)):
+                if part is not criterion and part.weight is not None:
+                    yield (*path, "weight")
+
+    def _criteria(self) -> Iterator[tuple[str, int, Leaf | Group]]:
+        for section, criteria in self._sections():
+            yield from ((section, index, criterion) for index, criterion in enumerate(criteria))
 
     def _sections(self) -> tuple[tuple[str, tuple[Leaf | Group, ...]], ...]:
         return (
@@ -246,10 +258,14 @@ class ProviderDocument(Document):
 
     def _mistakes(self) -> Iterator[tuple[Place, str]]:
         if self.time_zone not in _time_zones():
-            yield ("time_zone",), f"expected an IANA time zone such as America/Chicago; found {self.time_zone!r}"
+            meant = _perhaps(time_zone_like(self.time_zone, _time_zones()))
+            told = f"expected an IANA time zone such as America/Chicago; found {self.time_zone!r}{meant}"
+            yield ("time_zone",), told
         for index, language in enumerate(self.languages):
-            if pycountry.languages.get(alpha_2=language) is None:
-                yield ("languages", index), f"expected a two-letter language code such as es; found {language!r}"
+            if language != language.lower() or pycountry.languages.get(alpha_2=language) is None:
+                meant = _perhaps(language_like(language))
+                told = f"expected a two-letter language code such as es; found {language!r}{meant}"
+                yield ("languages", index), told
         for index, region in enumerate(self.licensed_in):
             if (mistake := region_mistake(region)) is not None:
                 yield ("licensed_in", index), mistake
@@ -263,15 +279,23 @@ class ProviderDocument(Document):
 
     def _criterion_mistakes(self, known: References) -> Iterator[tuple[Place, str]]:
         for index, program in enumerate(self.programs):
+            for path in program.weights_in_groups():
+                yield ("programs", index, *path), "expected at the whole group under prefer: its parts are not weighed"
             for _, path, leaf in program.named_leaves():
                 for place, message in leaf_mistakes(leaf, known.screening, known.conditions):
                     yield ("programs", index, *path, *place), message
-                if path[0] == "prefer" and subject(leaf) == "budget":
-                    message = "expected budget only under require: what somebody can pay plays no part in the order"
+                if path[0] in _NOT_BY_BUDGET and subject(leaf) == "budget":
+                    message = f"expected budget only under require: what somebody can pay {_NOT_BY_BUDGET[path[0]]}"
                     yield ("programs", index, *path), message
                 if isinstance(leaf, Region) and leaf.region == LICENSED and not self.licensed_in:
                     message = "expected the provider to state licensed_in, such as [US-TX, US-OK]"
                     yield ("programs", index, *path, "region"), message
+
+
+_NOT_BY_BUDGET = {
+    "prefer": "plays no part in the order",
+    "review_if": "plays no part in whom an expert looks at",
+}
 
 
 class ProviderFile(Document):
@@ -292,6 +316,10 @@ class ProviderFile(Document):
             if provider_id in ids[:index]
         )
         return self
+
+
+def _perhaps(meant: str | None) -> str:
+    return f"; did you mean {meant}?" if meant else ""
 
 
 @cache

@@ -14,6 +14,13 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from config.yaml_syntax import (
+    CURLY_QUOTES,
+    ODD_SPACE,
+    in_curly_quotes,
+    odd_space_in,
+    syntax_mistake,
+)
 from config.yaml_words import problems_in_words
 
 Location = tuple[str | int, ...]
@@ -43,6 +50,17 @@ class ConfigurationMistake(Exception):
         super().__init__("\n".join(map(str, self.problems)))
 
 
+class CannotBeRead(ConfigurationMistake):
+    """There is no such file, or it may not be read: nothing in it is wrong. `str()` names no line."""
+
+    def __init__(self, file: Path, reason: str) -> None:
+        super().__init__([Problem(file, 1, 1, "", f"cannot be read: {reason}")])
+
+    def __str__(self) -> str:
+        [problem] = self.problems
+        return f"{problem.file} {problem.message}"
+
+
 @dataclass(frozen=True, slots=True)
 class Read(Generic[ModelT]):
     """What a file says. `problem(location, message)` is a problem at the deepest part of a location the file has."""
@@ -57,7 +75,8 @@ def load(path: Path, model: type[ModelT], context: object = None) -> ModelT:
     The models should forbid extra keys. A model with `hide_input_in_errors` keeps what it found out of the messages.
 
     Raises:
-        ConfigurationMistake: the file cannot be read, is not YAML, has a key twice, or does not fit the model.
+        CannotBeRead: there is no such file, or it may not be read.
+        ConfigurationMistake: the file is not YAML, has a key twice, or does not fit the model.
     """
     return read(path, model, context).model
 
@@ -66,7 +85,7 @@ def read(path: Path, model: type[ModelT], context: object = None) -> "Read[Model
     """As `load`, for who has more to say about the file.
 
     Raises:
-        ConfigurationMistake: as `load`.
+        CannotBeRead, ConfigurationMistake: as `load`.
     """
     document = _Document(path)
     try:
@@ -114,13 +133,15 @@ class _Document:
         self._marks: dict[Location, tuple[int, int]] = {(): (1, 1)}
         self._mistakes: list[Problem] = []
         try:
-            root = yaml.compose(path.read_text(encoding="utf-8"), Loader=_Loader)
+            text = path.read_text(encoding="utf-8")
+            root = yaml.compose(text, Loader=_Loader)
         except OSError as error:
-            raise ConfigurationMistake([self.problem((), f"cannot be read: {error.strerror}")]) from None
+            raise CannotBeRead(path, str(error.strerror)) from None
         except UnicodeDecodeError:
             raise ConfigurationMistake([self.problem((), "expected text in UTF-8")]) from None
         except yaml.YAMLError as error:
-            raise ConfigurationMistake([self._not_yaml(error)]) from None
+            line, column, message = syntax_mistake(text, error)
+            raise ConfigurationMistake([Problem(path, line, column, "", message)]) from None
         if root is None:
             raise ConfigurationMistake([self.problem((), "expected a mapping; the file is empty")])
         self._constructor = _Loader("")
@@ -147,6 +168,7 @@ class _Document:
             for index, item in enumerate(node.value):
                 self._mark((*location, index), item)
             return [self._read(item, (*location, index), above) for index, item in enumerate(node.value)]
+        self._look_at_characters(node, location)
         try:
             return self._constructor.construct_object(node)
         except yaml.YAMLError:
@@ -161,6 +183,7 @@ class _Document:
                 continue
             # A key is text whatever it looks like, so that a mapping from `true` or `7` can be written plainly.
             key = str(key_node.value)
+            self._look_at_characters(key_node, location)
             if key in first_lines:
                 mark = key_node.start_mark
                 message = f"the key is there twice; first on line {first_lines[key]}"
@@ -174,11 +197,15 @@ class _Document:
     def _mark(self, location: Location, node: yaml.Node) -> None:
         self._marks[location] = (node.start_mark.line + 1, node.start_mark.column + 1)
 
-    def _not_yaml(self, error: yaml.YAMLError) -> Problem:
-        mark = getattr(error, "problem_mark", None)
-        message = f"expected YAML: {getattr(error, 'problem', None) or 'a character that YAML does not allow'}"
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        return Problem(self._path, line, column, "", message)
+    def _look_at_characters(self, node: yaml.Node, location: Location) -> None:
+        """What word processors put in place of spaces and quotes is plain text to YAML, and never meant."""
+        written = str(node.value)
+        if getattr(node, "style", None) in {"'", '"', "|", ">"}:
+            return
+        message = CURLY_QUOTES if in_curly_quotes(written) else ODD_SPACE if odd_space_in(written) else None
+        if message is not None:
+            mark = node.start_mark
+            self._mistakes.append(Problem(self._path, mark.line + 1, mark.column + 1, _dotted(location), message))
 
 
 def _dotted(location: Location) -> str:

@@ -1,11 +1,14 @@
 """What pydantic finds wrong, in words for somebody who edits a configuration file and does not program."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, get_args
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
+
+from config.yaml_syntax import ODD_SPACE, has_odd_space
 
 Place = tuple[str | int, ...]
 
@@ -18,11 +21,27 @@ PATTERNS: Mapping[str, str] = {
     r"^[^@\s]+@[^@\s.]+(\.[^@\s.]+)+$": "an email address, such as referrals@blue-mesa.example",
     r"^[A-Z]{2}$": "a two-letter country code in capitals, such as US",
     r"^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$": "a time from 00:00 to 24:00 with four digits, such as 08:30",
-    r"^(travel|[1-9][0-9]{0,4} (miles|km))$": "travel, or a distance such as 100 miles or 160 km",
+    r"^(travel|[1-9][0-9]{0,4} (miles|km))$": "travel, or a distance such as 50 miles or 80 km",
     r"^[0-9A-Za-z][0-9A-Za-z.-]{0,39}$": "at most 40 letters, digits, dots and hyphens, such as 2026-11-01",
     r"^[A-Z][0-9][0-9A-Z](\.[0-9A-Z]{1,4})?$": "an ICD-10-CM code, such as M79.7",
 }
 """What text has to look like, by the pattern it is held against. A pattern that is not here is shown as it is."""
+
+SYNONYMS: Mapping[str, str] = {
+    "min": "at_least",
+    "minimum": "at_least",
+    "from": "at_least",
+    "over": "at_least",
+    "max": "at_most",
+    "maximum": "at_most",
+    "to": "at_most",
+    "under": "at_most",
+}
+"""Keys that somebody may write, and the one that is meant."""
+
+NEEDS_QUOTES = "a text with a comma needs quotes"
+_BESIDE_LIMITS = frozenset({"id", "person", "weight", "ask", "borderline"})
+_OF_CRITERIA = frozenset({"require", "inclusion", "exclusion", "prefer", "review_if", "all", "any", "none"})
 
 
 def problems_in_words(
@@ -44,8 +63,28 @@ def problems_in_words(
     for place, found in by_place.items():
         beneath = [other for other in by_place if len(other) > len(place) and other[: len(place)] == place]
         follows = beneath and (place in branches or all(detail["type"] == "too_short" for detail in found))
-        if not follows:
+        if not follows and not _follows_from_a_list(place, found, by_place, value):
             yield place, _message(found, model, place, value, hidden=hidden)
+
+
+def _follows_from_a_list(
+    place: Place, found: Sequence[ErrorDetails], by_place: Mapping[Place, object], value: object
+) -> bool:
+    """Whether it is the rest of a list without brackets, which has its own mistake: `one_of: a, b` in braces."""
+    if found[0]["type"] != "extra_forbidden" or not place:
+        return False
+    above = _at(value, place[:-1])
+    keys = list(above) if isinstance(above, dict) else []
+    index = keys.index(place[-1]) if place[-1] in keys else 0
+    while index > 0 and above[keys[index]] is None:
+        index -= 1
+    return index < len(keys) and keys[index] != place[-1] and (*place[:-1], keys[index]) in by_place
+
+
+def _at(value: Any, place: Place) -> Any:
+    for part in place:
+        value = value[part]
+    return value
 
 
 def _place(detail: ErrorDetails, value: object) -> Place:
@@ -78,11 +117,32 @@ def _message(
         return found[0]["msg"].removeprefix("Value error, ")
     expected = " or ".join(dict.fromkeys(_expected(detail) for detail in found))
     shown = found[0]["input"]
+    if isinstance(shown, dict) and kind in {"tuple_type", "list_type"}:
+        return f"expected a list: begin each {_part_of(place)}"
     if hidden or isinstance(shown, dict | list):
         return f"expected {expected}"
+    if isinstance(shown, str) and has_odd_space(shown):
+        return ODD_SPACE
     quoted = kind == "string_type" and isinstance(shown, int | float) and not isinstance(shown, bool)
-    hint = f': put it in quotes, "{shown}"' if quoted and len(found) == 1 else ""
+    hint = f': put it in quotes, "{shown}"' if quoted and len(found) == 1 else _meant(found[0])
     return f"expected {expected}; found {_as_written(shown)}{hint}"
+
+
+def _part_of(place: Place) -> str:
+    return "criterion with a dash: - {…}" if place and place[-1] in _OF_CRITERIA else "part with a dash: - …"
+
+
+def _meant(detail: ErrorDetails) -> str:
+    """What may be meant by a word that is not one of those expected."""
+    shown, context = detail["input"], detail.get("ctx", {})
+    if not isinstance(shown, str) or detail["type"] not in {"literal_error", "enum"}:
+        return ""
+    options = re.findall(r"'([^']*)'", str(context["expected"]))
+    plain = shown.lower().replace(" ", "_")
+    near = [
+        each for each in options if plain and (plain.startswith(each) or each.startswith(plain))
+    ] or get_close_matches(plain, options, n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 _EXPECTED = {
@@ -113,7 +173,7 @@ def _expected(detail: ErrorDetails) -> str:
         case "string_too_long":
             return f"at most {context['max_length']} characters"
         case "model_type" | "model_attributes_type":
-            return f"keys under it{_keys_beneath(detail)}"
+            return f"keys under it{_keys_beneath(detail)}{_limits_such_as(detail)}"
         case "greater_than_equal":
             return f"{context['ge']} or more"
         case "less_than_equal":
@@ -133,6 +193,15 @@ def _keys_beneath(detail: ErrorDetails) -> str:
     return f" ({', '.join(fields)})" if fields else ""
 
 
+def _limits_such_as(detail: ErrorDetails) -> str:
+    if "at_least" not in _keys_beneath(detail):
+        return ""
+    numbers = re.findall(r"[0-9]+", str(detail["input"]))
+    lower = numbers[0] if numbers else "21"
+    upper = numbers[1] if len(numbers) > 1 else None
+    return f", such as {{at_least: {lower}, at_most: {upper}}}" if upper else f", such as {{at_least: {lower}}}"
+
+
 def _subclasses(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
     for each in model.__subclasses__():
         yield each
@@ -147,10 +216,28 @@ def _as_written(shown: object) -> str:
 
 def _unknown_key(model: type[BaseModel], place: Place, value: object) -> str:
     keys = _keys_of(model, place[:-1], value)
+    key = str(place[-1])
+    first, space, _ = key.partition(" ")
+    if _at(value, place) is None and first in keys and space:
+        return f"a colon is missing after {first}"
+    if _at(value, place) is None and (space or set(keys) == {"en", "es"}):
+        return NEEDS_QUOTES
+    if keys == ["at_least", "at_most"] and key in _BESIDE_LIMITS:
+        return f"expected {key} beside {place[-2]}, not under it"
+    if tight := told_if_tight(key):
+        return tight
+    if (meant := SYNONYMS.get(key)) in keys:
+        return f"unknown key; expected one of {', '.join(keys)}; did you mean {meant}?"
     if not keys:
         return "this key does not go together with those beside it; write two, or remove one"
-    near = get_close_matches(str(place[-1]), keys, n=1)
+    near = get_close_matches(key, keys, n=1)
     return f"unknown key; expected one of {', '.join(keys)}" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def told_if_tight(key: str) -> str | None:
+    """That `age:18`, which is one word to YAML, lacks a space; `None` for any other key."""
+    before, colon, after = key.partition(":")
+    return f"a space is missing after the colon: write {before}: {after}" if colon and before and after else None
 
 
 def _keys_of(model: type[BaseModel], place: Place, value: object) -> list[str]:

@@ -22,6 +22,8 @@ from pipeline.audit.actions import Action, Detail
 from pipeline.db import utc_now
 from pipeline.models import NetworkRevision, ProviderVersion
 from pipeline.scoring.network import Network
+from pipeline.scoring.rank import Match
+from pipeline.scoring.record import ProgramRecord
 from pipeline.unit_of_work import UnitOfWork
 
 RETIRED = ""
@@ -51,24 +53,26 @@ def publish(
     unit: UnitOfWork,
     documents: Iterable[ProviderDocument],
     effective_at: dt.datetime | None = None,
-    seen_revision: int | None = None,
+    seen: str | None = None,
 ) -> Published:
     """Make `documents` the network from `effective_at` on: new versions for what differs from what would be in force
     then, on record. Without differences, nothing. Publications go one after the other.
 
     Raises:
         PublicationRefused: `effective_at` has passed, so that what was scored since then could not be scored again by
-            its time; or the network is no longer at `seen_revision`, whose differences somebody has looked at.
+            its time; or what would be in force then is no longer the set with the digest `seen`, the differences to
+            which somebody has looked at: another was published, or a scheduled version took effect.
     """
     connection = unit.connection
     revision = connection.execute(select(NetworkRevision.revision).with_for_update()).scalar_one()
-    if seen_revision is not None and seen_revision != revision:
-        raise PublicationRefused("somebody else has published meanwhile: look at the differences again")
-    now = _time_of_publication(connection)
+    now = time_of_publication(connection)
     if effective_at is not None and effective_at < now:
         raise PublicationRefused(f"{effective_at:%Y-%m-%d %H:%M %Z} has passed: a change takes effect now or later")
     publication = _Publication(unit, revision + 1, now, effective_at or now)
-    published = publication.of({document.id: document for document in documents})
+    held = versions_in_force(connection, publication.effective_at)
+    if seen is not None and seen != digest_of(held):
+        raise PublicationRefused("the network has changed since: look at the differences again")
+    published = publication.of({document.id: document for document in documents}, held)
     if published:
         connection.execute(update(NetworkRevision).values(revision=publication.revision))
         unit.record(
@@ -85,8 +89,8 @@ def publish(
     return published
 
 
-def _time_of_publication(connection: Connection) -> dt.datetime:
-    """Now, once it is our turn; never before the publication before ours, whatever the clock of its machine said."""
+def time_of_publication(connection: Connection) -> dt.datetime:
+    """Now, for who publishes; never before the publication before it, whatever the clock of its machine said."""
     last = connection.execute(select(func.max(ProviderVersion.imported_at))).scalar()
     return max(utc_now(), last) if last else utc_now()
 
@@ -98,10 +102,9 @@ class _Publication:
     now: dt.datetime
     effective_at: dt.datetime
 
-    def of(self, wanted: Mapping[str, ProviderDocument]) -> Published:
-        connection = self.unit.connection
-        known = {row.provider_id: row for row in versions_in_force(connection, self.effective_at)}
-        number = _last_numbers(connection)
+    def of(self, wanted: Mapping[str, ProviderDocument], held_then: Iterable[ProviderVersion]) -> Published:
+        known = {row.provider_id: row for row in held_then}
+        number = _last_numbers(self.unit.connection)
         added: list[str] = []
         changed: list[str] = []
         for provider_id, document in sorted(wanted.items()):
@@ -153,6 +156,24 @@ def versions_in_force(connection: Connection, at: dt.datetime, revision: int | N
     return list(connection.execute(wanted))  # type: ignore[arg-type]
 
 
+def digest_of(versions: Iterable[ProviderVersion]) -> str:
+    """Names the set of versions that are not retired, as `NetworkInForce.digest` does."""
+    return _digest_of_ids(row.id for row in versions if row.document != RETIRED)
+
+
+def _digest_of_ids(version_ids: Iterable[uuid.UUID]) -> str:
+    names = "\n".join(sorted(map(str, version_ids)))
+    return hashlib.sha256(names.encode()).hexdigest()[:16]
+
+
+def read_documents(connection: Connection, version_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, ProviderDocument]:
+    """The documents of these versions as they were published, whatever is in force now, by version id."""
+    rows = connection.execute(
+        select(ProviderVersion.id, ProviderVersion.document).where(ProviderVersion.id.in_(set(version_ids)))
+    )
+    return {row.id: ProviderDocument.model_validate_json(row.document) for row in rows}
+
+
 def current_revision(connection: Connection) -> int:
     """How often the network was published."""
     return connection.execute(select(NetworkRevision.revision)).scalar_one()
@@ -174,8 +195,7 @@ class NetworkInForce:
 
     @classmethod
     def of(cls, documents: Mapping[uuid.UUID, ProviderDocument], revision: int) -> "NetworkInForce":
-        names = "\n".join(sorted(str(version_id) for version_id in documents))
-        return cls(hashlib.sha256(names.encode()).hexdigest()[:16], revision, documents)
+        return cls(_digest_of_ids(documents), revision, documents)
 
     @cached_property
     def network(self) -> Network:
@@ -189,6 +209,12 @@ class NetworkInForce:
     def document_of(self, provider_id: str | None) -> ProviderDocument | None:
         """A provider's document; `None` for one that is retired or unknown."""
         return self.by_provider.get(provider_id) if provider_id else None
+
+    def document_offering(self, match: Match | ProgramRecord) -> ProviderDocument | None:
+        """The matched provider's document, if it still has the program; a study that has closed takes nobody."""
+        document = self.by_provider.get(match.provider_id)
+        has_it = document is not None and any(program.id == match.program_id for program in document.programs)
+        return document if has_it else None
 
 
 def read_network(connection: Connection, at: dt.datetime, revision: int | None = None) -> NetworkInForce:

@@ -7,6 +7,7 @@ import datetime as dt
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, groupby
 from types import MappingProxyType
 
 from sqlalchemy import Connection, select, update
@@ -78,11 +79,19 @@ class Offers:
         """
         return self._make(candidate, self.in_turn(candidate.matches))
 
+    def make_as_ranked(self, candidate: Candidate) -> bool:
+        """As `make`, in the very order of the matches."""
+        return self._make(candidate, candidate.matches)
+
     def in_turn(self, matches: Sequence[Match]) -> tuple[Match, ...]:
-        """The matches ranked again: best first, equals as their providers stand after the offers made so far."""
+        """The matches ranked again: in their order, equals as their providers stand after the offers made so far.
+
+        Equals are neighbours of one score: an expert may have put what fits before what is in doubt and scores higher.
+        """
         documents = [self._in_force.document_of(match.provider_id) for match in matches]
         standings = {each.id: self._room.standing(each, self._unit.now) for each in documents if each is not None}
-        return rank_again(matches, standings)
+        equals = (rank_again(group, standings) for _, group in groupby(matches, key=lambda match: match.score))
+        return renumbered(chain.from_iterable(equals))
 
     def _make(self, candidate: Candidate, in_turn: Sequence[Match]) -> bool:
         stored = {match.provider_id: match for match in candidate.matches}
@@ -90,7 +99,7 @@ class Offers:
         for turn in in_turn:
             if held >= self._most_open or ever >= self._most_ever:
                 break
-            document = self._in_force.document_of(turn.provider_id)
+            document = self._in_force.document_offering(turn)
             if turn.provider_id in candidate.seen or document is None:
                 continue
             if closed(document, self._unit.now):
@@ -219,6 +228,25 @@ def read_matches(connection: Connection, submission_ids: Iterable[uuid.UUID]) ->
         match = Match(row.provider_id, row.provider_version_id, row.program_id, row.score, row.rank)
         found.setdefault(row.submission_id, []).append(match)
     return found
+
+
+def insert_matches(unit: UnitOfWork, submission_id: uuid.UUID, matches: Iterable[Match]) -> None:
+    """Store the matches of a submission that was found to be a candidate."""
+    for match in matches:
+        unit.insert(
+            ProviderMatch.table(),
+            submission_id=submission_id,
+            rank=match.rank,
+            provider_id=match.provider_id,
+            provider_version_id=match.provider_version_id,
+            program_id=match.program_id,
+            score=match.score,
+        )
+
+
+def renumbered(matches: Iterable[Match]) -> tuple[Match, ...]:
+    """The matches in their order, ranked from 1."""
+    return tuple(replace(match, rank=place) for place, match in enumerate(matches, start=1))
 
 
 def ask_about_expired(unit: UnitOfWork) -> None:

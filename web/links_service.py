@@ -155,6 +155,7 @@ def _person_page(view: PersonView) -> RecommendationsPage:
         recipients_open=view.recipients_open,
         recipients_total=view.recipients_total,
         questions=tuple(map(_question, view.questions)),
+        expert_decided=view.expert_decided,
     )
 
 

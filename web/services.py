@@ -211,7 +211,8 @@ class RecommendationsPage:
     """What the person sees behind their link.
 
     `recommendations`, best first, are there once it is answered, `questions` while it is in review and answers to them
-    would decide it. So many providers see the answers: `recipients_open` at one time, `recipients_total` ever.
+    would decide it. With `expert_decided`, an expert chose the former, and not all of their criteria need fit.
+    So many providers see the answers: `recipients_open` at one time, `recipients_total` ever.
     """
 
     language: str
@@ -223,6 +224,7 @@ class RecommendationsPage:
     recipients_open: int = 0
     recipients_total: int = 0
     questions: tuple[OpenQuestion, ...] = ()
+    expert_decided: bool = False
 
 
 @dataclass(frozen=True, slots=True)

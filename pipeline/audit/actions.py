@@ -16,6 +16,7 @@ class Action(StrEnum):
     SUBMISSION_WITHDRAWN = "submission:withdrawn"
     SUBMISSION_REVIEWED = "submission:reviewed"
     SUBMISSION_ANSWERED = "submission:answered"
+    SUBMISSION_CONDITION_NAMED = "submission:condition_named"
 
     REFERRAL_OFFERED = "referral:offered"
     REFERRAL_ACCEPTED = "referral:accepted"

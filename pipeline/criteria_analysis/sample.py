@@ -14,9 +14,9 @@ from pipeline.criteria_analysis.findings import Finding
 from pipeline.criteria_analysis.made_up import MadeUpPeople
 from pipeline.criteria_analysis.parts import Part, Role, listed
 from pipeline.scoring.assess import score
-from pipeline.scoring.criteria import judge
 from pipeline.scoring.network import Network
 from pipeline.scoring.record import ProgramRecord, program_record
+from pipeline.scoring.trees import judge
 from pipeline.scoring.verdict import Verdict
 
 _VERSION = UUID(int=0)

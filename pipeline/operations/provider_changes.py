@@ -11,9 +11,8 @@ import yaml
 from sqlalchemy import Connection, func, select
 
 from config.providers import ProviderDocument, document_digest
-from pipeline.db import utc_now
 from pipeline.models import ProviderVersion
-from pipeline.providers import RETIRED, current_revision, versions_in_force
+from pipeline.providers import RETIRED, digest_of, time_of_publication, versions_in_force
 
 _LONGEST = 100  # characters of a value that are shown
 _LABELS = ("id", "number", "question")
@@ -39,9 +38,9 @@ class Scheduled:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What `publish` would do with the network at `revision`."""
+    """What `publish` would do. `compared_with` is the digest of the versions that would be in force otherwise."""
 
-    revision: int
+    compared_with: str
     changes: tuple[Change, ...]
     replaced_later: tuple[Scheduled, ...]
 
@@ -50,10 +49,11 @@ def preview(
     connection: Connection, documents: Iterable[ProviderDocument], effective_at: dt.datetime | None = None
 ) -> Preview:
     """The changes, by provider id, against what would be in force at `effective_at` (now without it)."""
-    at = effective_at or utc_now()
-    revision = current_revision(connection)
-    changes = tuple(_changes(versions_in_force(connection, at, revision), documents))
-    return Preview(revision, changes, _replaced_later(connection, at, {change.provider_id for change in changes}))
+    at = effective_at or time_of_publication(connection)
+    versions = versions_in_force(connection, at)
+    changes = tuple(_changes(versions, documents))
+    replaced_later = _replaced_later(connection, at, {change.provider_id for change in changes})
+    return Preview(digest_of(versions), changes, replaced_later)
 
 
 def _changes(versions: Iterable[ProviderVersion], documents: Iterable[ProviderDocument]) -> Iterator[Change]:

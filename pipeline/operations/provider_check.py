@@ -9,11 +9,12 @@ from zoneinfo import ZoneInfo
 from config.conditions import Conditions
 from config.providers import Capacity, ProviderDocument, ProviderFile, References
 from config.screening import Screening
-from config.yaml_file import ConfigurationMistake, Location, Problem, read
+from config.yaml_file import CannotBeRead, ConfigurationMistake, Location, Problem, read
 from pipeline.criteria_analysis.findings import OTHERS, Finding, upkeep
 from pipeline.criteria_analysis.parts import Part
 from pipeline.criteria_analysis.program import may_take_somebody, odd_criteria
 from pipeline.criteria_analysis.sample import takes_nobody
+from pipeline.criteria_analysis.slips import slips
 from pipeline.criteria_analysis.space import Space
 from pipeline.scoring.geography import place
 
@@ -35,9 +36,15 @@ class Checked:
 def check_providers(
     file: Path, screening: Screening, conditions: Conditions, at: datetime, sample: int = DEFAULT_SAMPLE
 ) -> Checked:
-    """Everything that is wrong or odd at the moment `at`. `sample` people are made up for each program; 0 for none."""
+    """Everything that is wrong or odd at the moment `at`. `sample` people are made up for each program; 0 for none.
+
+    Raises:
+        CannotBeRead: there is no such file, or it may not be read.
+    """
     try:
         found = read(file, ProviderFile, context=References(screening, conditions))
+    except CannotBeRead:
+        raise
     except ConfigurationMistake as mistake:
         return Checked(mistake.problems)
     warnings = [
@@ -82,6 +89,7 @@ def _findings(
     yield from _absences(document, today)
     yield from _places(document)
     yield from _capacity(document.capacity)
+    yield from slips(document, screening)
     space = Space(document, screening, conditions)
     yield from odd_criteria(document, space)
     for index, program in enumerate(document.programs):

@@ -15,13 +15,12 @@ from config.screening import DataClass, QuestionType, Screening
 from pipeline.audit.actions import Action, Actor, Detail
 from pipeline.audit.record import DetailValue
 from pipeline.context import Context
-from pipeline.models import Review
-from pipeline.providers import NetworkInForce
+from pipeline.models import Duplicate, Review, Submission
+from pipeline.providers import NetworkInForce, read_documents
 from pipeline.scoring.availability import closed
 from pipeline.scoring.explanation import ProgramRecord, StaffExplanation, explain_to_staff, read_explanation
 from pipeline.scoring.staff_words import CLOSED
 from pipeline.scoring.verdict import Verdict
-from pipeline.secure_pages.published import read_documents
 from pipeline.secure_pages.wording import Line, Wording
 from pipeline.status import SubmissionStatus
 from pipeline.submission import Part, Sealed, read_sealed
@@ -48,7 +47,8 @@ class ReviewCase:
     """All that an expert needs. `reasons` are codes of `ReviewReason`.
 
     `found` is told of the programs that fit or need information. `questions` would decide the latter: the form's words
-    by question id. `obstacles` say why a program (`provider/program`) cannot be offered now; `None`: it can.
+    by question id. `obstacles` say why a program (`provider/program`) cannot be offered now; `None`: it can. `joined`
+    are the references of later forms of the same person: what they say is not in `answers`.
     """
 
     submission_id: uuid.UUID
@@ -61,6 +61,7 @@ class ReviewCase:
     found: StaffExplanation
     questions: Mapping[str, str]
     obstacles: Mapping[str, str | None]
+    joined: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +114,8 @@ def obstacle(record: ProgramRecord, in_force: NetworkInForce, at: dt.datetime) -
     """Why an expert cannot offer a judged program at a moment; `None`: it can be offered."""
     if record.verdict is Verdict.NOT_MET:
         return "does not fit"
-    document = in_force.document_of(record.provider_id)
-    if document is None or record.program_id not in {program.id for program in document.programs}:
+    document = in_force.document_offering(record)
+    if document is None:
         return "no longer in force"
     reason = closed(document, at)
     return f"closed ({CLOSED[reason]})" if reason is not None else None
@@ -140,7 +141,19 @@ def _read_case(context: Context, unit: UnitOfWork, waiting: InReview, in_force: 
             for question_id in record.questions
         },
         obstacles={name_of(record): obstacle(record, in_force, unit.now) for record in records},
+        joined=_joined(unit, sealed.submission_id),
     )
+
+
+def _joined(unit: UnitOfWork, submission_id: uuid.UUID) -> tuple[str, ...]:
+    """The references of the forms that were joined to this submission, in the order received."""
+    later = (
+        select(Submission.reference)
+        .join(Duplicate, Duplicate.submission_id == Submission.id)
+        .where(Duplicate.duplicate_of == submission_id)
+        .order_by(Submission.received_at, Submission.id)
+    )
+    return tuple(unit.connection.execute(later).scalars())
 
 
 def _found(unit: UnitOfWork, explanation: Mapping[str, Any], records: Sequence[ProgramRecord]) -> StaffExplanation:

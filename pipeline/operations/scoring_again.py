@@ -6,7 +6,7 @@ that is on record before any answer is opened.
 
 import datetime as dt
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,12 +21,11 @@ from pipeline.db import Database
 from pipeline.intake.json_api import read_submission
 from pipeline.intake.payload import read_object
 from pipeline.keys import Keys
-from pipeline.providers import NetworkInForce, read_network
+from pipeline.providers import NetworkInForce, read_documents, read_network
 from pipeline.scoring.assess import Assessment, score
 from pipeline.scoring.compare import MOST_MATCHES, Outcome
 from pipeline.scoring.explanation import ProgramRecord, read_explanation
 from pipeline.scoring.rank import Match
-from pipeline.secure_pages.published import read_documents
 from pipeline.submission import Part, Sealed, numbered, read_sealed
 from pipeline.unit_of_work import begin
 from pipeline.validation import Answer, FieldProblem, validate
@@ -50,7 +49,7 @@ class ScoredAgain:
     """A submission's assessment made again. `differences` is empty if it came out as stored.
 
     `exact` says that it was compared bit for bit: an assessment of the first release is compared by what it says, since
-    explanations have had more in them since.
+    explanations have had more in them since. Its review reasons are left out, as their rules have changed.
     """
 
     reference: str
@@ -88,9 +87,18 @@ def read_answers_to_score(
     return checked.answers
 
 
-def score_by(in_force: NetworkInForce, answers: Mapping[str, Answer], received_on: dt.date, at: dt.datetime) -> Scoring:
-    """Score answers by some network; those that fit equally well stand in the order of their ids."""
-    return Scoring(score(answers, in_force.network, received_on, at), in_force, received_on, at)
+def score_by(
+    in_force: NetworkInForce,
+    answers: Mapping[str, Answer],
+    received_on: dt.date,
+    at: dt.datetime,
+    matched: Collection[tuple[uuid.UUID, str]] | None = None,
+) -> Scoring:
+    """Score answers by some network; those that fit equally well stand in the order of their ids.
+
+    `matched` are the matches that were stored, as (provider version, program), if it was scored before.
+    """
+    return Scoring(score(answers, in_force.network, received_on, at, matched), in_force, received_on, at)
 
 
 def score_again(database: Database, keys: Keys, actor: Actor, submission_id: uuid.UUID) -> ScoredAgain:
@@ -122,6 +130,12 @@ class _Stored:
     row: Any
     matches: frozenset[tuple[uuid.UUID, str, int]]
 
+    def matched_by(self, explanation: Mapping[str, Any]) -> frozenset[tuple[uuid.UUID, str]]:
+        """The matches that this assessment made: what an expert decided after it is not among them."""
+        if explanation["o"] != Outcome.CANDIDATE:
+            return frozenset()
+        return frozenset((version_id, program_id) for version_id, program_id, _ in self.matches)
+
 
 def _read_stored(connection: Connection, submission_id: uuid.UUID) -> _Stored:
     sealed = read_sealed(connection, [submission_id], [Part.ASSESSMENT]).get(submission_id)
@@ -148,13 +162,18 @@ def _compare(connection: Connection, stored: _Stored, vault: Vault) -> ScoredAga
     explanation = stored.sealed.parts[Part.ASSESSMENT].open_json(key)
     answers = key.open_json(stored.answers_name, stored.answers)
     received_on = stored.sealed.received_at.date()
+    matched = stored.matched_by(explanation)
     revision, at = _judged_by(stored.row, explanation)
     if revision is not None and at is not None:
-        scoring = score_by(read_network(connection, at, revision), answers, received_on, at)
-        differences = (*_differences(explanation, scoring, stored), *_other_bytes(explanation, scoring))
-        return ScoredAgain(stored.sealed.reference, scoring, differences, exact=True)
+        scoring = score_by(read_network(connection, at, revision), answers, received_on, at, matched)
+        found = (
+            *_differences(explanation, scoring, stored),
+            *_other_reasons(explanation, scoring),
+            *_other_bytes(explanation, scoring),
+        )
+        return ScoredAgain(stored.sealed.reference, scoring, found, exact=True)
     at = stored.row.assessed_at if stored.row is not None else stored.sealed.received_at
-    scoring = score_by(_network_named(connection, explanation), answers, received_on, at)
+    scoring = score_by(_network_named(connection, explanation), answers, received_on, at, matched)
     return ScoredAgain(stored.sealed.reference, scoring, tuple(_differences(explanation, scoring, stored)), exact=False)
 
 
@@ -176,8 +195,6 @@ def _differences(explanation: Mapping[str, Any], scoring: Scoring, stored: _Stor
     assessment = scoring.assessment
     if explanation["o"] != assessment.outcome:
         yield f"outcome: stored {explanation['o']}, now {assessment.outcome}"
-    if tuple(explanation["w"]) != assessment.review_reasons:
-        yield f"review reasons: stored {_listed(explanation['w'])}, now {_listed(assessment.review_reasons)}"
     if stored.row is not None and stored.row.network_digest != scoring.in_force.digest:
         yield f"network: stored {stored.row.network_digest}, now {scoring.in_force.digest}"
     then = {(each.provider_version_id, each.program_id): each for each in read_explanation(explanation)}
@@ -192,6 +209,13 @@ def _differences(explanation: Mapping[str, Any], scoring: Scoring, stored: _Stor
             yield f"{record.provider_id} / {record.program_id}: criteria that differ: {_listed(other)}"
     if assessment.outcome is Outcome.CANDIDATE and not _same_matches(stored.matches, assessment.matches):
         yield f"matches: stored {len(stored.matches)}, now {len(assessment.matches)}, and not the same"
+
+
+def _other_reasons(explanation: Mapping[str, Any], scoring: Scoring) -> Iterator[str]:
+    """Not for the first release, which gave some reasons beside others that now stand alone."""
+    now = scoring.assessment.review_reasons
+    if tuple(explanation["w"]) != now:
+        yield f"review reasons: stored {_listed(explanation['w'])}, now {_listed(now)}"
 
 
 def _other_bytes(explanation: Mapping[str, Any], scoring: Scoring) -> Iterator[str]:

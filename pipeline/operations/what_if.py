@@ -1,5 +1,8 @@
 """What would have come of stored submissions under a draft of the network. Nothing is changed, nobody is told.
 
+A draft may ask for one answer alone, so that which submissions turn out otherwise tells who gave it: whoever is shown
+that has to go on record with each of them first (`disclose`). Counts name nobody.
+
 Both networks are judged in the same way: each submission, in the order received, goes to the best matches that its
 consent allows at one time, whether or not they have room; that shows where a cap would be passed.
 """
@@ -14,6 +17,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, select
 
 from config.providers import Capacity, ProviderDocument
+from pipeline.audit.actions import Action, Detail
 from pipeline.capacity import calendar_at
 from pipeline.models import Submission
 from pipeline.scoring.compare import Outcome, compare
@@ -21,9 +25,11 @@ from pipeline.scoring.network import Network
 from pipeline.scoring.rank import Standing, rank_again
 from pipeline.status import SubmissionStatus
 from pipeline.submission import Part, Sealed, read_sealed
-from pipeline.vault import Vault
+from pipeline.unit_of_work import UnitOfWork
+from pipeline.vault import SealBroken, Vault
 
 SCORED = (SubmissionStatus.CANDIDATE, SubmissionStatus.NO_MATCH, SubmissionStatus.NEEDS_REVIEW)
+PURPOSE = "what_if"
 _BATCH = 500
 _TICK = dt.timedelta(microseconds=1)
 
@@ -60,20 +66,33 @@ class ProviderOutlook:
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
-    """What a draft would change for `compared` submissions; `unreadable` ones have lost their key.
+class Moved:
+    """A submission that would come out otherwise. That it would is a health fact by inference: see `disclose`."""
 
-    `outcomes` counts (outcome now, outcome then). The references are of submissions that would turn into ones with
-    no match, with a match, and that wait for an expert.
+    submission_id: uuid.UUID
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a draft would change for `compared` submissions; `unreadable` ones have lost their key or were altered.
+
+    `outcomes` counts (outcome now, outcome then). The others named would turn into ones with no match, with a match,
+    and that wait for an expert.
     """
 
     compared: int
     unreadable: int
     outcomes: Counter[tuple[Outcome, Outcome]]
-    newly_unmatched: tuple[str, ...]
-    newly_matched: tuple[str, ...]
-    newly_in_review: tuple[str, ...]
+    newly_unmatched: tuple[Moved, ...]
+    newly_matched: tuple[Moved, ...]
+    newly_in_review: tuple[Moved, ...]
     providers: tuple[ProviderOutlook, ...]
+
+    @property
+    def moved(self) -> tuple[Moved, ...]:
+        """All submissions that would come out otherwise."""
+        return (*self.newly_unmatched, *self.newly_matched, *self.newly_in_review)
 
 
 def latest_scored(connection: Connection, last: int) -> list[uuid.UUID]:
@@ -106,13 +125,33 @@ def what_if(
         sealed = read_sealed(connection, wanted, [Part.ANSWERS])
         for submission_id in wanted:
             found = sealed.get(submission_id)
-            if found is None or Part.ANSWERS not in found.parts:
+            answers = _open_answers(vault, found)
+            if found is None or answers is None:
                 tally.unreadable += 1
                 continue
-            answers = found.open_json(vault, Part.ANSWERS)
             tally.add(found, now.judge(found, answers), then.judge(found, answers))
         on_progress(min(start + _BATCH, len(submissions)))
     return tally.outlook(now, then)
+
+
+def disclose(unit: UnitOfWork, outlook: Outlook) -> None:
+    """Put on record with each submission that would come out otherwise that it is named. To be committed first."""
+    ids = sorted(each.submission_id for each in outlook.moved)
+    for start in range(0, len(ids), _BATCH):
+        unit.lock(ids[start : start + _BATCH])
+    for submission_id in ids:
+        unit.record(submission_id, Action.FACTS_DISCLOSED, {Detail.PURPOSE: PURPOSE})
+
+
+def _open_answers(vault: Vault, sealed: Sealed | None) -> dict[str, Any] | None:
+    """The answers; `None` if they cannot be read."""
+    if sealed is None or Part.ANSWERS not in sealed.parts:
+        return None
+    try:
+        answers: dict[str, Any] = sealed.open_json(vault, Part.ANSWERS)
+    except SealBroken:
+        return None
+    return answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +210,7 @@ class _Tally:
     outcomes: Counter[tuple[Outcome, Outcome]] = field(default_factory=Counter)
     gains: Counter[str] = field(default_factory=Counter)
     losses: Counter[str] = field(default_factory=Counter)
-    moved: dict[Outcome, list[str]] = field(default_factory=lambda: {outcome: [] for outcome in Outcome})
+    moved: dict[Outcome, list[Moved]] = field(default_factory=lambda: {outcome: [] for outcome in Outcome})
 
     def add(self, sealed: Sealed, now: _Result, then: _Result) -> None:
         self.compared += 1
@@ -179,7 +218,7 @@ class _Tally:
         self.gains.update(then.fitting - now.fitting)
         self.losses.update(now.fitting - then.fitting)
         if now.outcome is not then.outcome:
-            self.moved[then.outcome].append(sealed.reference)
+            self.moved[then.outcome].append(Moved(sealed.submission_id, sealed.reference))
 
     def outlook(self, now: _Replay, then: _Replay) -> Outlook:
         providers = sorted(now.documents.keys() | then.documents.keys())

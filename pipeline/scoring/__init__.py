@@ -1,8 +1,17 @@
 """Which programs fit a submission, and why: pure functions over the answers and the published network.
 
-`facts` reads what a submission tells, `criteria` gives each criterion one of three values, `network` compiles the
-published documents once, `assess` judges one submission against them, `rank` orders what fits, and `explanation` tells
-the one stored record to the person, the provider and the staff.
+In the order of the work:
+
+facts, geography             what a submission tells about the person
+planes, surroundings, bits   what each criterion means, for all programs at once; unknown is a value of its own
+matcher, network             the trees of all programs, compiled once for a set of provider versions
+availability, rank           which providers are open, and in which order those that fit come
+compare                      one submission beside the network: who fits, who may, and whether people look first
+trees, questions             which leaves decide a program, and what to ask about them
+telling, assess              the verdict and the explanation that is stored with it
+record                       reads what is stored
+explanation, words, notices  tells it to the person and to the provider
+staff, staff_words           tells it to staff
 """
 
 from pipeline.scoring.assess import Assessment, ReviewReason, score

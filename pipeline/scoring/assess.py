@@ -1,10 +1,11 @@
 """Judges one submission against the whole network, and writes down why."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 from pipeline.scoring.compare import Comparison, Outcome, compare
 from pipeline.scoring.facts import Answer
@@ -39,15 +40,29 @@ class Assessment:
     questions: tuple[str, ...]
 
 
-def score(answers: Mapping[str, Answer], network: Network, received_on: date, at: datetime) -> Assessment:
+def score(
+    answers: Mapping[str, Answer],
+    network: Network,
+    received_on: date,
+    at: datetime,
+    matched: Collection[tuple[UUID, str]] | None = None,
+) -> Assessment:
     """Judge validated answers, as of the day they were received, by what was published and open at the moment `at`.
 
-    Pure: the same answers, versions, standings and times give the same assessment, whatever order they come in.
+    Pure: the same answers, versions, standings and times give the same assessment, whatever order they come in. Which
+    programs are matched, of more than fit in, depends on the standings: to judge a submission again as it was, give its
+    matches (provider version and program) as `matched`, and the explanation is the same to the byte.
     """
     compared = compare(answers, network, received_on, at)
-    told = tell(compared, network, at)
-    reasons = _review_reasons(compared, told)
     outcome = compared.outcome
+    if matched is not None:
+        explained = [
+            number for number, each in enumerate(network.programs) if (each.version_id, each.program.id) in matched
+        ]
+    else:
+        explained = [number for number, _ in compared.shortlist] if outcome is Outcome.CANDIDATE else []
+    told = tell(compared, network, at, explained)
+    reasons = _review_reasons(compared, told)
     explanation: dict[str, Any] = {
         "d": received_on.isoformat(),
         "t": at.astimezone(UTC).isoformat(),
@@ -62,7 +77,7 @@ def score(answers: Mapping[str, Answer], network: Network, received_on: date, at
         matches=tuple(match for _, match in compared.shortlist) if outcome is Outcome.CANDIDATE else (),
         explanation=explanation,
         review_reasons=reasons,
-        questions=tuple(dict.fromkeys(told.questions)) if outcome is Outcome.NEEDS_REVIEW else (),
+        questions=tuple(told.questions),
     )
 
 

@@ -13,7 +13,6 @@ from uuid import UUID
 from config.criteria import Neither, subject
 from config.providers import ProviderDocument
 from pipeline.scoring import words
-from pipeline.scoring.criteria import Judged, JudgedLeaf
 from pipeline.scoring.notices import notices
 from pipeline.scoring.record import ProgramRecord, judged_program, program_record, read_explanation
 from pipeline.scoring.staff import (
@@ -24,6 +23,7 @@ from pipeline.scoring.staff import (
     explain_to_staff,
     staff_lines,
 )
+from pipeline.scoring.trees import Judged, JudgedLeaf
 from pipeline.scoring.verdict import Verdict
 
 __all__ = [

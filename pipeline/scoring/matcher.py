@@ -34,7 +34,7 @@ class Sight:
     unclear: int
     """Programs that need information, or an expert's eye: neither eligible nor not."""
     review: int
-    """Programs with a criterion met that asks for an expert."""
+    """Programs with a criterion that asks for an expert and is met, or may be."""
 
     def verdict(self, program: int) -> Verdict:
         return _OF_BITS[2 * (self.eligible >> program & 1) + (self.unclear >> program & 1)]
@@ -72,7 +72,7 @@ class Matcher:
         for number, group in self._groups:
             planes[number] = group.judge(planes)
         met, possible = self._eligibility.judge(planes)
-        return Sight(planes, met, met ^ possible, self._review.judge(planes).met)
+        return Sight(planes, met, met ^ possible, self._review.judge(planes).possible)
 
     def leaf_verdicts(self, sight: Sight, programs: Sequence[int]) -> list[list[Verdict]]:
         """Of these programs, the verdicts of all leaves, in the order of `named_leaves`."""

@@ -67,8 +67,8 @@ def _about_distance(leaf: Distance, facts: Facts, provider: ProviderDocument) ->
 
 
 def _about_place(facts: Facts, *, zip_matters: bool) -> tuple[str, ...]:
-    """A US place is known by its ZIP code, any other by its country."""
-    zip_code = ("postal_code",) if zip_matters and facts.place.point is None else ()
+    """A US place is known by its ZIP code, any other by its country. One that is not on the map is not asked again."""
+    zip_code = ("postal_code",) if zip_matters and "postal_code" not in facts.answers else ()
     if facts.place.country is None:
         return ("country", *zip_code)
     return zip_code if facts.place.country == "US" else ()

@@ -18,7 +18,7 @@ from uuid import UUID
 
 from config.criteria import Leaf
 from config.providers import Program
-from pipeline.scoring.criteria import Judged, JudgedLeaf, judge
+from pipeline.scoring.trees import Judged, JudgedLeaf, judge
 from pipeline.scoring.verdict import Verdict
 
 _BORDERLINE = "b"

@@ -7,9 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from config.providers import Program, ProviderDocument
-from pipeline.scoring.criteria import deciding
 from pipeline.scoring.record import JudgedProgram, ProgramRecord, judged_program, leaves_by_id, read_explanation
 from pipeline.scoring.staff_words import CLOSED, OUTCOMES, REVIEW_REASONS, describe
+from pipeline.scoring.trees import deciding
 from pipeline.scoring.verdict import Verdict
 
 
@@ -207,7 +207,7 @@ _SECTIONS = {
     "inclusion": "inclusion: every one has to be met",
     "exclusion": "exclusion: none may be met",
     "prefer": "preferred",
-    "review_if": "an expert looks at who is eligible and meets one of",
+    "review_if": "an expert looks at who is eligible and meets, or may meet, one of",
 }
 _STANDINGS = {
     Verdict.MET: Standing.ELIGIBLE,

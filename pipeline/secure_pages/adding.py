@@ -5,21 +5,19 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from sqlalchemy import delete
-
 from pipeline.audit.actions import Action, Detail
+from pipeline.audit.record import DetailValue
 from pipeline.context import Context
 from pipeline.db import utc_now
-from pipeline.models import Assessment, Review, SealedDocument
+from pipeline.rescoring import score_again
 from pipeline.secure_pages.asking import open_questions
 from pipeline.secure_pages.link import Closed, Link, Locked, find_link, lock_link, lock_of
 from pipeline.secure_pages.opening import disclose
 from pipeline.secure_pages.person import PersonView
 from pipeline.secure_pages.session import SessionEnded, is_session
 from pipeline.secure_pages.stopping import Stopped
-from pipeline.stages.validate import SCORE_LANE
 from pipeline.status import SubmissionStatus
-from pipeline.submission import Part, Sealed, numbered, read_sealed
+from pipeline.submission import Part, Sealed, read_sealed
 from pipeline.unit_of_work import UnitOfWork, begin
 from pipeline.validation import Answer, FieldProblem, validate
 from pipeline.validation.readers import is_blank
@@ -105,9 +103,8 @@ def _receive(
         return Reception.TO_CORRECT, problems
     if not added:
         return Reception.NOTHING_NEW, ()
-    _keep(context, unit, sealed, answers | added)
-    unit.transition(link.submission_id, SubmissionStatus.VALID, Action.SUBMISSION_ANSWERED, {Detail.ADDED: len(added)})
-    unit.enqueue(SCORE_LANE, link.submission_id, link.submission_id)
+    details: dict[Detail, DetailValue] = {Detail.ADDED: len(added)}
+    score_again(context, unit, sealed, answers | added, Action.SUBMISSION_ANSWERED, details)
     return Reception.ADDED, ()
 
 
@@ -127,12 +124,3 @@ def _read(
     problems = tuple(problem for problem in checked.problems if problem.field in named)
     read = {name: checked.answers[name] for name in named if name in checked.answers}
     return {name: answer for name, answer in read.items() if answer != answers.get(name)}, problems
-
-
-def _keep(context: Context, unit: UnitOfWork, sealed: Sealed, answers: Mapping[str, Answer]) -> None:
-    """The next document of answers. What was found out from the one before does not count any more, but stays."""
-    part = numbered(Part.ANSWERS, sealed.parts[Part.ANSWERS].number + 1)
-    ciphertext = sealed.key(context.vault).seal_json(part, answers)
-    unit.insert(SealedDocument.table(), submission_id=sealed.submission_id, part=part, ciphertext=ciphertext)
-    for settled in (Review, Assessment):
-        unit.connection.execute(delete(settled).where(settled.submission_id == sealed.submission_id))

@@ -9,12 +9,15 @@ from sqlalchemy import Connection
 
 from config.screening import LocalizedText, Question
 from pipeline.context import Context
+from pipeline.providers import read_documents
 from pipeline.scoring.assess import ReviewReason
 from pipeline.scoring.record import ProgramRecord, leaves_by_id, read_explanation
 from pipeline.scoring.verdict import Verdict
-from pipeline.secure_pages.published import read_documents
 from pipeline.submission import Part, Sealed
 from pipeline.validation import Answer
+
+MOST_ADDED = 3
+"""So often are answers added to one request. Each time makes another email; after these an expert decides."""
 
 _REVIEWED_WHATEVER_IS_ANSWERED = frozenset(
     {
@@ -37,10 +40,11 @@ class OpenQuestion:
 def open_questions(context: Context, connection: Connection, sealed: Sealed, language: str) -> tuple[OpenQuestion, ...]:
     """What the programs that need information would know from the person, in the order of the form.
 
-    Nothing if an expert has to look at the request whatever is answered, and no question that the form would not have
-    asked this person. `sealed` holds the answers and, if it was scored, the assessment. Raises `SealBroken`.
+    Nothing if an expert has to look at the request whatever is answered or answers were added often enough, and no
+    question that the form would not have asked this person. `sealed` holds the answers and, if it was scored, the
+    assessment. Raises `SealBroken`.
     """
-    if Part.ASSESSMENT not in sealed.parts:
+    if Part.ASSESSMENT not in sealed.parts or not may_be_asked(sealed.parts[Part.ANSWERS].number):
         return ()
     explanation: Mapping[str, Any] = sealed.open_json(context.vault, Part.ASSESSMENT)
     if _REVIEWED_WHATEVER_IS_ANSWERED.intersection(explanation["w"]):
@@ -56,6 +60,11 @@ def open_questions(context: Context, connection: Connection, sealed: Sealed, lan
         for question in context.screening.questions
         if question.id in wordings and _is_asked(question, answers)
     )
+
+
+def may_be_asked(number: int) -> bool:
+    """Whether more may be asked of a person who has sent answers `number` times, the form included."""
+    return number <= MOST_ADDED
 
 
 def _needs_answers(record: ProgramRecord) -> bool:

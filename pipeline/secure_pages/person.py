@@ -1,5 +1,6 @@
 """What the person sees: how far the request is and, once it is answered, the ranked providers with reasons."""
 
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,11 +10,12 @@ from sqlalchemy import Connection
 from config.conditions import OTHER, Evidence
 from config.providers import Program, ProviderDocument
 from pipeline.context import Context
+from pipeline.providers import read_documents
 from pipeline.referral import HOLDS_THE_FACTS, read_matches, read_referrals
+from pipeline.scoring.compare import Outcome
 from pipeline.scoring.explanation import PersonExplanation, explain_to_person
 from pipeline.secure_pages.asking import OpenQuestion, open_questions
 from pipeline.secure_pages.link import Link
-from pipeline.secure_pages.published import read_documents
 from pipeline.secure_pages.wording import Wording
 from pipeline.status import ReferralStatus, SubmissionStatus
 from pipeline.submission import Part, Sealed
@@ -35,6 +37,8 @@ class Recommended:
 class PersonView:
     """`recommended`, best first, is there once providers were found; `questions` while they would decide a review.
 
+    With `expert_decided`, an expert chose them: not all of their criteria need fit the answers.
+
     By the consent, `recipients_open` providers see the answers at one time, and `recipients_total` ever.
     """
 
@@ -47,6 +51,7 @@ class PersonView:
     recipients_open: int = 0
     recipients_total: int = 0
     questions: tuple[OpenQuestion, ...] = ()
+    expert_decided: bool = False
 
 
 def read_person_view(context: Context, connection: Connection, link: Link, sealed: Sealed, language: str) -> PersonView:
@@ -61,26 +66,27 @@ def read_person_view(context: Context, connection: Connection, link: Link, seale
     condition = context.conditions.by_id.get(answers["condition"])
     consent = context.screening.consent("consent_share")
     named = answers.get("condition_other") if answers["condition"] == OTHER else None
+    explanation: Mapping[str, Any] = sealed.open_json(context.vault, Part.ASSESSMENT)
     return PersonView(
         language=language,
         reference=sealed.reference,
         status=link.submission_status,
         condition=named or wording.condition(answers["condition"]),
         evidence=condition.evidence if condition else None,
-        recommended=_recommended(context, connection, sealed, wording, str(answers["country"])),
+        recommended=_recommended(connection, sealed.submission_id, explanation, wording, str(answers["country"])),
         recipients_open=consent.recipients_open,
         recipients_total=consent.recipients_total,
+        expert_decided=explanation["o"] == Outcome.NEEDS_REVIEW,
     )
 
 
 def _recommended(
-    context: Context, connection: Connection, sealed: Sealed, wording: Wording, country: str
+    connection: Connection, submission_id: uuid.UUID, explanation: Mapping[str, Any], wording: Wording, country: str
 ) -> tuple[Recommended, ...]:
-    matches = read_matches(connection, [sealed.submission_id]).get(sealed.submission_id, [])
-    referrals = read_referrals(connection, [sealed.submission_id]).get(sealed.submission_id, [])
+    matches = read_matches(connection, [submission_id]).get(submission_id, [])
+    referrals = read_referrals(connection, [submission_id]).get(submission_id, [])
     documents = read_documents(connection, [match.provider_version_id for match in matches])
     holding = {each.provider_id for each in referrals if ReferralStatus(each.status) in HOLDS_THE_FACTS}
-    explanation: Mapping[str, Any] = sealed.open_json(context.vault, Part.ASSESSMENT)
     return tuple(
         Recommended(
             rank=match.rank,

@@ -12,9 +12,9 @@ from config.providers import Program, ProviderDocument
 from config.screening import DataClass, LocalizedText, Question, QuestionType, Screening
 from pipeline.context import Context
 from pipeline.models import ProviderMatch, Referral
+from pipeline.providers import read_documents
 from pipeline.scoring.explanation import ProviderExplanation, explain_to_provider
 from pipeline.secure_pages.link import Link
-from pipeline.secure_pages.published import read_documents
 from pipeline.secure_pages.wording import Line, Wording
 from pipeline.status import ReferralStatus
 from pipeline.submission import Part, Sealed

@@ -1,7 +1,6 @@
 """The lane `score`: which providers' published criteria fit, why, and what goes out because of it."""
 
 import datetime as dt
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,14 +13,15 @@ from pipeline.db import utc_now
 from pipeline.email.kinds import EmailKind
 from pipeline.engine.stage import Done, Stage, Verdict
 from pipeline.ledger import ClaimedJob
-from pipeline.models import Assessment, ProviderMatch, Review, SealedDocument
+from pipeline.models import Assessment, Review, SealedDocument
 from pipeline.outreach import TO_PERSON, Message, queue_email
 from pipeline.providers import NetworkInForce
-from pipeline.referral import Candidate, Offers
+from pipeline.referral import Candidate, Offers, insert_matches
 from pipeline.scoring.assess import ReviewReason, score
 from pipeline.scoring.compare import Outcome
 from pipeline.scoring.network import Network
 from pipeline.scoring.rank import Match
+from pipeline.secure_pages.asking import may_be_asked
 from pipeline.status import SubmissionStatus
 from pipeline.submission import Part, Sealed, numbered, read_sealed
 from pipeline.unit_of_work import UnitOfWork
@@ -57,7 +57,7 @@ class Scored:
     @property
     def email_kind(self) -> EmailKind:
         # Answers that are missing can be asked of the person; whatever else it is takes an expert.
-        if self.review_reasons == (ReviewReason.INFORMATION_MISSING,):
+        if self.review_reasons == (ReviewReason.INFORMATION_MISSING,) and may_be_asked(self.number):
             return EmailKind.INFORMATION_NEEDED
         return _KIND_OF_OUTCOME[self.outcome]
 
@@ -148,16 +148,3 @@ class ScoreStage(Stage):
             )
         message = Message(submission_id, result.email_kind, TO_PERSON, result.language, result.cause)
         queue_email(self._context, unit, message, job)
-
-
-def insert_matches(unit: UnitOfWork, submission_id: uuid.UUID, matches: Sequence[Match]) -> None:
-    for match in matches:
-        unit.insert(
-            ProviderMatch.table(),
-            submission_id=submission_id,
-            rank=match.rank,
-            provider_id=match.provider_id,
-            provider_version_id=match.provider_version_id,
-            program_id=match.program_id,
-            score=match.score,
-        )

@@ -7,10 +7,11 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from cli.app import app
 from cli.failures import PlainFailures
 from cli.providers_check import check, schema
 from config.providers_schema import providers_json_schema
-from tests.config.shipped import FOLDER
+from tests.config.shipped import ANSWERS, FOLDER
 from tests.config.test_providers import SMALL
 
 EXPIRED = SMALL.replace(
@@ -43,8 +44,12 @@ def test_errors_are_a_finding_and_say_where(tmp_path: Path) -> None:
     assert result.stdout.splitlines() == [
         f"✗ {file}:9:29  providers[0].capacity.max_per_day",
         "    expected 1 or more; found 0",
-        "1 error; what is only odd is told once there are none",
+        "1 error. Mend and check again, as a second round may find more:",
+        "names of questions, answers and conditions are checked where all else of a provider is right,",
+        "and what is only odd is told once there are no errors.",
     ]
+    second_round = run("check", written(tmp_path, SMALL.replace("[lupus]", "[lupuss]")))
+    assert "lupuss" in second_round.stdout, "as the closing lines say"
 
 
 @pytest.mark.parametrize(("options", "code"), [((), 0), (("--strict",), 1)])
@@ -63,10 +68,35 @@ def test_json_is_all_there_is_on_stdout(tmp_path: Path) -> None:
     [warning] = document["warnings"]
     assert warning.pop("message").startswith("Licence has expired")
     assert warning == {"file": file, "line": 9, "column": 46, "path": "providers[0].credentials[0].expires_on"}
-    result = run("check", str(tmp_path / "absent.yaml"), "--json")
-    assert result.exit_code == 1
-    [error] = json.loads(result.stdout)["errors"]
-    assert error["message"].startswith("cannot be read")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("providers", "check"),
+        ("providers", "check", "--json"),
+        ("providers", "import"),
+        ("providers", "what-if"),
+        ("score",),
+        ("score", "ANSWERS", "--providers"),
+    ],
+)
+def test_a_file_that_does_not_exist_is_wrong_use(tmp_path: Path, command: tuple[str, ...]) -> None:
+    file, answers = tmp_path / "absent.yaml", tmp_path / "answers.json"
+    scored = {name: answer for name, answer in ANSWERS.items() if not name.startswith("consent")}
+    answers.write_text(json.dumps({"answers": scored}), encoding="utf-8")
+    arguments = [str(answers) if each == "ANSWERS" else each for each in command]
+    result = CliRunner().invoke(app, [*arguments, str(file)], catch_exceptions=False)
+    assert (result.exit_code, result.stdout) == (2, "")
+    [line] = result.stderr.splitlines()
+    assert line.endswith(f"{file} cannot be read: No such file or directory")
+
+
+def test_a_missing_file_of_the_settings_is_no_wrong_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAREROUTE_CONDITIONS_FILE", str(tmp_path / "absent.yaml"))
+    result = run("check", written(tmp_path, SMALL))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.endswith("absent.yaml cannot be read: No such file or directory\n")
 
 
 def test_the_sample_can_be_left_out_and_chosen(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pipeline.models import ProviderMatch
 from tests.cli.conftest import Careroute
 from tests.pipeline.operations.reviewing import CONTRADICTION, in_review
 from tests.support.installations import SQLITE_FILE, Installation
+from tests.support.submissions import answers, submit
 from tests.support.work import actions_about, drain, emails, status_of, table
 
 OFFER = ("--candidate", "--reason", "It fits.", "--yes")
@@ -23,7 +24,7 @@ def test_the_queue_is_listed_without_an_answer(careroute: Careroute, sqlite_inst
     assert kept.reference in listed.stdout
     assert "contradict" in listed.stdout
     (each,) = json.loads(careroute("review", "list", "--json", "--reason", "contradiction").stdout)
-    assert set(each) == {"id", "reference", "source", "reasons", "queued_at", "waiting_seconds"}
+    assert set(each) == {"id", "reference", "source", "reasons", "waits_for", "queued_at", "waiting_seconds"}
     assert (each["id"], each["source"], each["reasons"]) == (
         str(kept.submission_id),
         "network-site",
@@ -51,6 +52,13 @@ def test_a_case_is_shown_in_words_and_that_is_on_record(
     assert document["obstacles"] == {"alpha/clinic": None, "beta/first": None, "beta/second": None}
     assert [each["program_id"] for each in document["found"]["programs"]] == ["clinic", "first", "second"]
     assert actions_about(context, kept.submission_id).count("facts:disclosed") == 2
+    assert (document["joined"], "later forms" in shown.stdout) == ([], False)
+    later = submit(context, answers(**CONTRADICTION, severity=8))
+    drain(context)
+    again = careroute("review", "show", kept.reference).stdout
+    (line,) = [line for line in again.splitlines() if "later forms of the same person" in line]
+    assert later.reference in line
+    assert json.loads(careroute("review", "show", kept.reference, "--json").stdout)["joined"] == [later.reference]
 
 
 def test_nothing_is_shown_that_could_not_be_put_on_record(

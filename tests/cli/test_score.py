@@ -56,6 +56,10 @@ def test_as_of_a_time_repeats_a_verdict_bit_for_bit_whatever_was_published_since
     assert [each["provider"] for each in json.loads(careroute("score", str(file), "--json").stdout)["matches"]] == ["a"]
     assert careroute("score", str(file), "--json", "--as-of", at).stdout == before.stdout
 
+    publication = str(json.loads(before.stdout)["network"]["revision"])
+    pinned = careroute("score", str(file), "--json", "--as-of", at, "--revision", publication)
+    assert pinned.stdout == before.stdout
+
     nobody = careroute("score", str(file), "--json", "--as-of", "2001-02-03")
     assert (nobody.exit_code, nobody.stdout) == (1, "")
     assert "no provider was published by 2001-02-03" in nobody.stderr
@@ -69,6 +73,22 @@ def test_a_time_without_a_zone_is_asked_about(careroute: Careroute, file: Path) 
     assert json.loads(zoned.stdout)["as_of"] == "2026-12-02T02:00:00+00:00"
     day = careroute("score", str(file), "--providers", str(SHIPPED), "--as-of", "2026-12-01", "--json")
     assert json.loads(day.stdout)["as_of"] == "2026-12-01T00:00:00+00:00"
+
+
+def test_a_moment_to_come_is_judged_only_by_what_cannot_change_until_then(
+    careroute: Careroute, file: Path, sqlite_installation: Installation
+) -> None:
+    day = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=30)
+    to_come = ("score", str(file), "--as-of", day.isoformat(), "--json")
+    early = careroute(*to_come)
+    assert (early.exit_code, early.stdout, f"{day} 00:00 UTC is to come" in early.stderr) == (2, "", True)
+    by_file, by_revision = careroute(*to_come, "--providers", str(SHIPPED)), careroute(*to_come, "--revision", "1")
+    assert (by_file.exit_code, by_revision.exit_code) == (0, 0)
+    put_in_force(sqlite_installation.context(), fitting("a"))
+    assert careroute(*to_come, "--revision", "1").stdout == by_revision.stdout
+    assert [each["provider"] for each in json.loads(careroute(*to_come, "--revision", "2").stdout)["matches"]] == ["a"]
+    unknown = careroute(*to_come, "--revision", "3")
+    assert (unknown.exit_code, unknown.stdout, "at revision 2" in unknown.stderr) == (2, "", True)
 
 
 def test_a_provider_file_is_tried_without_any_database(
@@ -115,6 +135,8 @@ def test_a_file_that_is_no_submission_is_a_finding(careroute: Careroute, file: P
         ("answers.json", "--submission", "CR-0000-0000"),
         ("--submission", "CR-0000-0000", "--as-of", "2026-12-01"),
         ("--submission", "CR-0000-0000", "--providers", str(SHIPPED)),
+        ("--submission", "CR-0000-0000", "--revision", "1"),
+        ("answers.json", "--providers", str(SHIPPED), "--revision", "1"),
         ("no-such-file.json",),
     ],
 )

@@ -1,3 +1,4 @@
+import datetime as dt
 import json
 from pathlib import Path
 
@@ -5,6 +6,11 @@ import pytest
 import yaml
 
 from config.settings import ROOT
+from pipeline import providers
+from pipeline.audit import actions
+from pipeline.db import utc_now
+from pipeline.providers import publish
+from pipeline.unit_of_work import begin
 from tests.cli.conftest import Careroute
 from tests.support.installations import Installation
 from tests.support.networks import fitting, put_in_force
@@ -80,6 +86,21 @@ def test_what_somebody_else_has_published_meanwhile_is_looked_at_again(
     assert (result.exit_code, "look at the differences again" in result.stderr) == (1, True)
     with context.database.read() as connection:
         assert set(context.networks.current(connection).by_provider) == {"a"}
+
+
+def test_what_takes_effect_between_the_differences_and_the_yes_is_looked_at_again(
+    careroute: Careroute, sqlite_installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft = tmp_path / "draft.yaml"
+    draft.write_text((ROOT / "config" / "providers.yaml").read_text().replace("max_open: 25", "max_open: 24"))
+    context, tomorrow = sqlite_installation.context(), utc_now() + dt.timedelta(days=1)
+    with begin(context.database, context.keys, actions.staff("tests")) as unit:
+        publish(unit, [fitting("a")], tomorrow)
+    monkeypatch.setattr("typer.confirm", lambda *_, **__: monkeypatch.setattr(providers, "utc_now", lambda: tomorrow))
+    result = careroute("providers", "import", str(draft))
+    assert (result.exit_code, "look at the differences again" in result.stderr) == (1, True)
+    with context.database.read() as connection:
+        assert set(context.networks.current(connection, tomorrow).by_provider) == {"a"}
 
 
 def test_doctor_is_content_with_warnings_and_says_what_to_do(

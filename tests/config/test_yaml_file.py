@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from config.yaml_file import ConfigurationMistake, load, refuse
+from config.yaml_file import CannotBeRead, ConfigurationMistake, load, refuse
 
 
 class Item(BaseModel):
@@ -50,7 +50,12 @@ def mistakes(tmp_path: Path, text: str, model: type[BaseModel] = File) -> list[t
         ("items: &all\n  - id: *all\n", (2, 5, "items[0].id", "an alias must not contain itself")),
         ("? [a]\n: b\n", (1, 1, "", "expected every key to be text")),
         ("", (1, 1, "", "expected a mapping; the file is empty")),
-        ("items: [\n", (2, 1, "", "expected YAML: did not find expected node content")),
+        ("items: [\n", (1, 8, "", "[ is not closed: ] is missing")),
+        ("items:\n- id:\u00a0a\n", (2, 3, "items[0]", "a space that is not an ordinary one")),
+        ("items: [{id: a}]\nnames: {a: b\u00a0}\n", (2, 12, "names.a", "a space that is not an ordinary one")),
+        ("items: [{id: a}]\nnames: {\u00a0a: b}\n", (2, 9, "names", "a space that is not an ordinary one")),
+        ("items:\n- id: “a”\n", (2, 7, "items[0].id", "curly quotes: use straight ones")),
+        ("items:\n- id: “a, b\n", (2, 7, "items[0].id", "curly quotes: use straight ones")),
         ("items:\n- !!python/name:os.system x\n", (2, 3, "items[0]", "expected plain data")),
     ],
 )
@@ -70,9 +75,12 @@ def test_all_mistakes_are_reported_in_the_order_of_the_file(tmp_path: Path) -> N
 def test_unreadable_files_are_mistakes(tmp_path: Path) -> None:
     latin = tmp_path / "latin.yaml"
     latin.write_bytes("items: [{id: ñ}]".encode("latin-1"))
-    for path, message in ((tmp_path / "absent.yaml", "cannot be read"), (latin, "expected text in UTF-8")):
-        with pytest.raises(ConfigurationMistake, match=message):
-            load(path, File)
+    with pytest.raises(ConfigurationMistake, match=r"latin.yaml:1:1: expected text in UTF-8"):
+        load(latin, File)
+    absent = tmp_path / "absent.yaml"
+    with pytest.raises(CannotBeRead) as caught:
+        load(absent, File)
+    assert str(caught.value) == f"{absent} cannot be read: No such file or directory"
 
 
 def test_what_was_found_can_be_hidden(tmp_path: Path) -> None:
@@ -86,3 +94,9 @@ def test_words_that_yaml_1_1_would_change_stay_as_written(tmp_path: Path) -> Non
     assert [item.id for item in file.items] == ["no", "02139", "12:30"]
     assert file.items[0].day == date(2026, 11, 1)
     assert file.names == {"true": "on", "7": "off"}
+
+
+def test_what_is_only_prose_may_have_any_space_and_quote(tmp_path: Path) -> None:
+    path = tmp_path / "file.yaml"
+    path.write_text("items: []\nnames: {a: 50\u00a0km, b: the “good” one, c: “Good” and more, d: '“all”'}\n")
+    assert load(path, File).names["c"] == "“Good” and more"

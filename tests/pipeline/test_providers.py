@@ -17,10 +17,12 @@ from pipeline.providers import (
     PublicationRefused,
     Published,
     current_revision,
+    digest_of,
     draft_network,
     publish,
     read_network,
     revision_at,
+    versions_in_force,
 )
 from pipeline.unit_of_work import begin
 from tests.support.installations import Installation
@@ -128,17 +130,39 @@ def test_what_is_published_now_holds_until_what_was_scheduled_before(context: Co
     assert names(in_force(context, later)) == ["now"]
 
 
-def test_nothing_is_published_for_a_time_that_has_passed_or_over_what_nobody_saw(context: Context) -> None:
+def test_nothing_is_published_for_a_time_that_has_passed(context: Context) -> None:
     rows, revision = table(context.database, ProviderVersion.table()), in_force(context).revision
     with pytest.raises(PublicationRefused, match="has passed"):
         put(context, fitting("a"), at=utc_now() - dt.timedelta(seconds=1))
-    with (
-        pytest.raises(PublicationRefused, match="meanwhile"),
-        begin(context.database, context.keys, actions.staff("ann")) as unit,
-    ):
-        publish(unit, [fitting("a")], seen_revision=revision - 1)
     assert table(context.database, ProviderVersion.table()) == rows
     assert in_force(context).revision == revision
+
+
+def test_nothing_is_published_over_what_nobody_saw(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    tomorrow = utc_now() + dt.timedelta(days=1)
+    put(context, fitting("a", name="old"), fitting("gone"))
+    put(context, fitting("a", name="old"))
+    with context.database.read() as connection:
+        seen = digest_of(versions_in_force(connection, utc_now()))
+    assert seen == in_force(context).digest
+    put(context, fitting("a", name="scheduled"), at=tomorrow)
+    revision = in_force(context).revision
+
+    def publish_over(at: dt.datetime | None = None) -> Published:
+        with begin(context.database, context.keys, actions.staff("ann")) as unit:
+            return publish(unit, [fitting("a", name="mine")], at, seen)
+
+    # No revision more, and yet another network: the version that was scheduled is in force by then.
+    with pytest.raises(PublicationRefused, match="has changed since"):
+        publish_over(tomorrow)
+    with monkeypatch.context() as clock:
+        clock.setattr(providers, "utc_now", lambda: tomorrow)
+        with pytest.raises(PublicationRefused, match="has changed since"):
+            publish_over()
+    assert in_force(context).revision == revision
+    assert publish_over().changed == ("a",)  # what is scheduled for later was not compared with
+    with pytest.raises(PublicationRefused, match="has changed since"):
+        publish_over()
 
 
 def test_as_long_as_nothing_changes_one_short_statement_is_all_it_costs(context: Context) -> None:

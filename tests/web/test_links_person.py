@@ -6,8 +6,10 @@ from pipeline.audit.actions import Action
 from pipeline.context import Context
 from pipeline.email.kinds import EmailKind
 from pipeline.models import Referral
+from pipeline.operations.reviews import Decision, decide
 from pipeline.status import SubmissionStatus
 from tests.config.shipped import ANSWERS
+from tests.pipeline.operations.reviewing import CONTRADICTION, EXPERT, in_review
 from tests.pipeline.secure_pages.links import BORN, NEXT, PROVIDERS, Referred, referred
 from tests.support.work import status_of, table
 from tests.web.real_app import RealApp
@@ -53,6 +55,13 @@ def test_the_gate_shows_nothing_and_the_date_of_birth_shows_the_recommendations(
     assert again.status_code == 200, "the session is good for a while"
     assert len(case.recorded(Action.FACTS_DISCLOSED)) == 2
     assert len(case.recorded(Action.PAGE_OPENED)) == 1
+
+
+def test_after_an_experts_decision_the_page_says_that_an_expert_chose(sqlite_context: Context) -> None:
+    kept, app = in_review(sqlite_context, **CONTRADICTION), RealApp(sqlite_context)
+    decide(sqlite_context, EXPERT, kept.submission_id, Decision(candidate=True, reason="Worth a talk"))
+    page = app.client.post(f"/s/{Referred(sqlite_context, kept.submission_id).token()}", data=date(BORN))
+    assert "Una persona experta de la red leyó sus respuestas y sugiere 1 proveedor con quien hablar" in page.text
 
 
 def test_a_session_opens_no_other_link(sqlite_context: Context) -> None:

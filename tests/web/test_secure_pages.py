@@ -73,6 +73,29 @@ def test_the_date_of_birth_opens_the_recommendations_with_reasons_unknowns_evide
     assert answer.text.index("Lakeside Pain Institute") < answer.text.index("Harbor Clinic")
 
 
+@pytest.mark.parametrize(
+    ("language", "one", "two"),
+    [
+        ("en", "and suggests 1 provider to talk to", "and suggests 2 providers to talk to"),
+        ("es", "y sugiere 1 proveedor con quien hablar", "y sugiere 2 proveedores con quienes hablar"),
+    ],
+)
+def test_what_an_expert_suggests_is_not_said_to_fit(language: str, one: str, two: str) -> None:
+    both = replace(samples.recommendations(language), expert_decided=True)
+    for count, text in ((1, one), (2, two)):
+        page = replace(both, recommendations=both.recommendations[:count])
+        told = client(fakes.ScriptedLinks(opened=Opened(page))).post("/s/token", data=BIRTH).text
+        assert text in told
+        for untrue in ("criteria fit your answers", "fits best", "corresponden a sus", "mejor corresponde", "met are"):
+            assert untrue not in told
+
+
+def test_whoever_was_joined_learns_where_to_give_the_answers_that_were_asked_for() -> None:
+    page = replace(samples.recommendations(), stage=Stage.JOINED)
+    told = client(fakes.ScriptedLinks(opened=Opened(page))).post("/s/token", data=BIRTH).text
+    assert "If we asked you for more answers, please give them on the page behind the link in that email." in told
+
+
 @pytest.mark.parametrize(("url", "secure"), [("http://testserver", False), ("https://screening.example.org", True)])
 def test_the_session_cookie_is_for_this_link_only_and_out_of_reach_of_scripts_and_other_sites(
     url: str, *, secure: bool

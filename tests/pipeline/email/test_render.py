@@ -187,6 +187,22 @@ def test_a_template_cannot_name_what_its_context_does_not_have(monkeypatch: pyte
         rendered(EmailKind.CONFIRMATION, "en")
 
 
+@pytest.mark.parametrize(
+    ("language", "sentence"),
+    [
+        ("en", "If we asked you for more answers, please give them on the page behind the link in that email."),
+        ("es", "Si le pedimos más respuestas, délas, por favor, en la página a la que lleva el enlace de ese correo."),
+    ],
+)
+def test_whoever_sent_the_form_again_learns_where_to_give_more_answers(language: str, sentence: str) -> None:
+    assert sentence in rendered(EmailKind.JOINED, language).text
+
+
+@pytest.mark.parametrize(("language", "claim"), [("en", "criteria"), ("es", "criterios")])
+def test_results_are_not_said_to_fit_since_an_expert_may_have_chosen_them(language: str, claim: str) -> None:
+    assert claim not in rendered(EmailKind.RECOMMENDATION, language).text
+
+
 def test_mjml_is_compiled_once_for_a_process() -> None:
     rendering.warm_up()
     before = rendering._compiled.cache_info()

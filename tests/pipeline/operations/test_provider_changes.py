@@ -45,7 +45,7 @@ def test_what_is_shown_is_what_publishing_then_does(context: Context, network: t
     assert lines["added"][0].startswith(f"{new.name}: {new.programs[0].kind} {new.programs[0].id}")
 
     with begin(context.database, context.keys, actions.staff("ana")) as unit:
-        done = publish(unit, wanted, seen_revision=shown.revision)
+        done = publish(unit, wanted, seen=shown.compared_with)
     assert (done.added, done.changed, done.retired) == (("new-one",), (renamed.id,), (gone.id,))
     assert look(context, *wanted).changes == ()
     assert (gone.id, "added") in kinds(look(context, *wanted, gone))

@@ -223,6 +223,40 @@ def test_the_shipped_network_has_nothing_odd() -> None:
         ("max_per_day: 2", "max_per_day: 9", "max_per_day", "9 a day are never reached, as at most 8 a week"),
         ("max_per_week: 8", "max_per_week: 21", "max_per_week", "21 a week are never reached, as at most 20 a month"),
         ("target_per_month: 10", "target_per_month: 21", "target_per_month", "a target of 21 a month is never reached"),
+        # slips
+        (
+            "[US-CO, US-TX]",
+            "[CO, US-TX]",
+            "CO, US-TX",
+            "CO is the country Colombia. For the state of Colorado write US-CO.",
+        ),
+        ("[US-CO, US-TX]", "[US-TX, MX]", "licensed_in", "its locations are in US-CO, and this names neither"),
+        (ANY, "- {region: [US-CO, IN]}\n", "IN]", "IN is the country India. For the state of Indiana write US-IN."),
+        (
+            PREFER,
+            "- {question: contraindications, overlaps: [none]}",
+            "none]",
+            "none, so has none of contraindications, meets",
+        ),
+        (
+            "none_of: [pregnancy, active_cancer]",
+            "none_of: [active_cancer, none]",
+            "none]",
+            "does not meet this; only who has one can: remove none if that is not meant",
+        ),
+        (
+            PREFER,
+            "- {question: severity, at_least: 5, at_most: 6, borderline: 3}",
+            "borderline: 3",
+            "wider than what it surrounds, 5 to 6",
+        ),
+        ("availability: {", "availability: {paused: true, ", "paused", "matched with nobody while paused is true"),
+        (
+            PREFER,
+            "- {id: age, question: severity, at_least: 5}",
+            "id: age,",
+            "age (line 21) asks for age too, and is called age_2",
+        ),
         # nobody in the sample
         (
             FIBROMYALGIA,
@@ -253,6 +287,10 @@ def test_a_warning_names_the_place_what_is_odd_and_what_to_do(
         (AGE, "- {age: {at_least: 18, at_most: 71}}"),
         (AGE, "- {age: {at_least: 18, at_most: 120}}"),
         ("- {age: {at_least: 70}}", "- {age_months: {at_least: 971}}"),
+        ("[US-CO, US-TX]", "[US]"),
+        (PREFER, "- {question: severity, at_least: 5, at_most: 6, borderline: 2}"),
+        (AGE, f"- {{id: age, age: {{at_least: 18}}}}{AGAIN}- {{id: old, age: {{at_most: 80}}}}"),
+        (ANY, "- {region: [US-CO, MX]}\n"),
         # Whoever waits for results is left open by the one and refused by the other.
         (AGE, "- {question: diagnosis_confirmed, one_of: [yes, no]}"),
         (ANY, "- {distance: travel}\n"),

@@ -1,12 +1,12 @@
 import datetime as dt
 import json
 import uuid
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import update
 
-from config.availability import Availability
 from config.providers import ProviderDocument
 from pipeline.audit.actions import Action, person
 from pipeline.audit.verify import verify_events
@@ -18,11 +18,24 @@ from pipeline.operations.review_case import ReviewRefused, open_case
 from pipeline.operations.reviews import Decision, decide, list_in_review
 from pipeline.operations.status_report import read_status
 from pipeline.secure_pages.adding import Received, Reception, add_answers
+from pipeline.secure_pages.answering import DeclineReason, ProviderAnswer, answer_referral
 from pipeline.status import SubmissionStatus
 from pipeline.submission import Part, read_sealed
 from pipeline.unit_of_work import begin
 from pipeline.withdrawal import withdraw
-from tests.pipeline.operations.reviewing import CONTRADICTION, EXPERT, MISSING, beta, gamma, in_review, network
+from tests.pipeline.operations.reviewing import (
+    CONTRADICTION,
+    EXPERT,
+    MISSING,
+    PAUSED,
+    SINCE,
+    about,
+    beta,
+    gamma,
+    in_review,
+    network,
+)
+from tests.pipeline.scoring.network_files import program, provider
 from tests.pipeline.secure_pages.links import BORN, Referred
 from tests.support.networks import TAKES_EVERYONE, fitting, put_in_force
 from tests.support.racing import at_once
@@ -31,22 +44,14 @@ from tests.support.submissions import submit
 from tests.support.transports import ScriptedTransport
 from tests.support.work import actions_about, drain, emails, status_of, table
 
-PAUSED = Availability(paused=True)
 MARKER = "zqmarker"
 TAKE_OVER = Decision(candidate=True, reason=f"Both fit. {MARKER}: takes warfarin")
+BOTH = replace(TAKE_OVER, programs=("beta/second", "alpha/clinic"))
 NO_MATCH = Decision(candidate=False, reason=f"None of them. {MARKER}: takes warfarin")
 
 
 def matches(context: Context) -> list[tuple[int, str, str]]:
     return [(row.rank, row.provider_id, row.program_id) for row in table(context.database, ProviderMatch.table())]
-
-
-def about(context: Context, submission_id: uuid.UUID, action: Action) -> list[Any]:
-    statement = select(AuditEvent.table()).where(
-        AuditEvent.submission_id == submission_id, AuditEvent.action == action.value
-    )
-    with context.database.read() as connection:
-        return list(connection.execute(statement.order_by(AuditEvent.seq)))
 
 
 def state(context: Context) -> dict[str, list[tuple[Any, ...]]]:
@@ -82,51 +87,11 @@ def test_the_queue_is_listed_oldest_first_and_by_reason(context: Context) -> Non
     assert [each.reference for each in missing] == [second.reference, third.reference]
 
 
-def test_an_expert_reads_what_it_takes_to_decide_and_not_who_it_is(context: Context) -> None:
-    kept = in_review(context, **CONTRADICTION)
-    put_in_force(context, fitting("alpha", name="Alpha", availability=PAUSED), beta())
-    case = open_case(context, EXPERT, kept.submission_id)
-
-    answers = {line.label: line.value for line in case.answers}
-    assert answers["Age when the form was received"].endswith(" years")
-    assert "Fibromyalgia" in answers.values()
-    shown = str(case)
-    for contact in ("María", "López", "1975", "maria.lopez", "5550132", "94110"):
-        assert contact not in shown
-    assert [(each.provider_id, each.program_id, each.standing) for each in case.found.programs] == [
-        ("alpha", "clinic", "eligible"),
-        ("beta", "first", "needs information"),
-        ("beta", "second", "needs information"),
-    ]
-    (since, *_) = case.found.programs[1].criteria
-    assert (since.id, since.finding, case.found.programs[1].questions[0].question) == (
-        "since",
-        "unknown",
-        "onset_months",
-    )
-    assert list(case.questions) == ["onset_months"]
-    assert case.obstacles == {"alpha/clinic": "closed (paused)", "beta/first": None, "beta/second": None}
-
-    (record,) = about(context, kept.submission_id, Action.FACTS_DISCLOSED)
-    assert record.actor == str(EXPERT)
-    assert json.loads(record.details) == {"purpose": "review", "recipient": "staff:expert"}
-
-
-def test_what_cannot_be_put_on_record_is_not_read(sqlite_context: Context) -> None:
-    kept = in_review(sqlite_context, **CONTRADICTION)
-    with sqlite_context.database.write() as connection:
-        connection.exec_driver_sql(
-            "CREATE TRIGGER no_record BEFORE INSERT ON audit_event BEGIN SELECT RAISE(ABORT, 'no record'); END"
-        )
-    with pytest.raises(Exception, match="no record"):
-        open_case(sqlite_context, EXPERT, kept.submission_id)
-
-
 def test_a_candidate_goes_on_as_if_scored(context: Context) -> None:
     kept = in_review(context, **CONTRADICTION)
     open_case(context, EXPERT, kept.submission_id)
-    decided = decide(context, EXPERT, kept.submission_id, TAKE_OVER)
-    assert [(match.provider_id, match.program_id) for match in decided] == [("beta", "second"), ("alpha", "clinic")]
+    decided = decide(context, EXPERT, kept.submission_id, BOTH)
+    assert [(match.provider_id, match.program_id) for match in decided] == [("alpha", "clinic"), ("beta", "second")]
     with context.database.read() as connection:
         assert read_status(connection).in_review == 0
         assert list_in_review(connection) == []
@@ -136,7 +101,7 @@ def test_a_candidate_goes_on_as_if_scored(context: Context) -> None:
     transport = ScriptedTransport()
     drain(context, transport=transport)
     assert status_of(context, kept.submission_id) is SubmissionStatus.CANDIDATE
-    assert matches(context) == [(1, "beta", "second"), (2, "alpha", "clinic")]
+    assert matches(context) == [(1, "alpha", "clinic"), (2, "beta", "second")]
     assert {(row.provider_id, row.status) for row in table(context.database, Referral.table())} == {
         ("alpha", "offered"),
         ("beta", "offered"),
@@ -166,12 +131,13 @@ def test_a_candidate_goes_on_as_if_scored(context: Context) -> None:
 
 def test_the_person_and_the_provider_see_what_an_expert_decided(context: Context) -> None:
     kept = in_review(context, **CONTRADICTION)
-    decide(context, EXPERT, kept.submission_id, TAKE_OVER)
+    decide(context, EXPERT, kept.submission_id, BOTH)
     drain(context)
     case = Referred(context, kept.submission_id)
     view = case.open(case.token(), BORN).view
-    assert [each.document.id for each in view.recommended] == ["beta", "alpha"]
-    assert view.recommended[0].explanation.not_known
+    assert view.expert_decided
+    assert [each.document.id for each in view.recommended] == ["alpha", "beta"]
+    assert view.recommended[1].explanation.not_known
     token = case.provider_token("beta")
     assert case.open(token, case.new_code(token)).view.program.id == "second"
 
@@ -189,17 +155,46 @@ def test_no_match_is_told_to_the_person_and_to_nobody_else(context: Context) -> 
 @pytest.mark.parametrize(
     ("named", "offered"),
     [
+        ((), [(1, "alpha", "clinic")]),
         (("beta/first",), [(1, "beta", "first")]),
         (("beta/first", "beta/second"), [(1, "beta", "second")]),
-        (("beta/first", "alpha/clinic"), [(1, "alpha", "clinic"), (2, "beta", "first")]),
+        (("beta/second", "alpha/clinic"), [(1, "alpha", "clinic"), (2, "beta", "second")]),
     ],
 )
-def test_only_the_programs_that_are_named_are_offered(
+def test_the_programs_that_are_named_are_offered_else_those_that_fit(
     context: Context, named: tuple[str, ...], offered: list[tuple[int, str, str]]
 ) -> None:
     kept = in_review(context, **CONTRADICTION)
     decide(context, EXPERT, kept.submission_id, Decision(candidate=True, reason="x", programs=named))
     assert matches(context) == offered
+
+
+def test_what_fits_is_offered_before_what_is_in_doubt_now_and_after_a_decline(context: Context) -> None:
+    fitting_ones = [fitting(f"fits{number}") for number in range(4)]
+    kept = in_review(context, beta(), *fitting_ones, **CONTRADICTION)
+    named = ("beta/second", *(f"{each.id}/clinic" for each in fitting_ones))
+    made = decide(context, EXPERT, kept.submission_id, Decision(candidate=True, reason="x", programs=named))
+    assert [match.provider_id for match in made] == ["fits0", "fits1", "fits2", "fits3", "beta"]
+    assert made[0].score < made[-1].score
+    drain(context)
+    case = Referred(context, kept.submission_id)
+    token, session = case.provider_token("fits0"), case.provider_session("fits0")
+    decline = ProviderAnswer(accepts=False, reason=DeclineReason.NO_CAPACITY)
+    answer_referral(context, token, session, decline, None, "request", lambda _lane: None)
+    drain(context)
+    asked_now = {row.provider_id for row in table(context.database, Referral.table()) if row.status == "offered"}
+    assert asked_now == {"fits1", "fits2", "fits3"}
+
+
+def test_what_fits_comes_first_among_equal_scores_however_long_the_others_have_waited(context: Context) -> None:
+    sure = [fitting(f"sure{number}", programs=[program([TAKES_EVERYONE])]) for number in range(3)]
+    kept = in_review(context, *sure, provider(program([SINCE]), id="doubt", name="Doubt"), **CONTRADICTION)
+    submit(context, somebody(1, onset_months=1))
+    drain(context)
+    named = Decision(candidate=True, reason="x", programs=("doubt/clinic", *(f"{each.id}/clinic" for each in sure)))
+    made = decide(context, EXPERT, kept.submission_id, named)
+    assert (made[-1].provider_id, len({match.score for match in made})) == ("doubt", 1)
+    assert {row.provider_id for row in table(context.database, Referral.table())} == {each.id for each in sure}
 
 
 def test_a_match_names_the_version_that_was_judged(context: Context) -> None:
@@ -219,7 +214,7 @@ def test_a_match_names_the_version_that_was_judged(context: Context) -> None:
         (
             ("alpha/clinic", "nobody/clinic", "beta/third"),
             network(),
-            "cannot be offered: nobody/clinic: not in the assessment; beta/third: not in the assessment",
+            "nobody/clinic: not among the programs told in the assessment; beta/third: not among the programs told in",
         ),
         (("alpha/clinic",), (beta(),), "cannot be offered: alpha/clinic: no longer in force"),
         (("beta/second",), (beta("first"),), "beta/second: no longer in force"),
@@ -227,7 +222,7 @@ def test_a_match_names_the_version_that_was_judged(context: Context) -> None:
         (
             (),
             (fitting("alpha", availability=PAUSED),),
-            "nothing to offer: alpha/clinic: closed (paused); beta/first: no longer in force; beta/second: no longer",
+            "nothing to offer: alpha/clinic: closed (paused)",
         ),
     ],
 )
@@ -245,16 +240,22 @@ def test_what_cannot_be_offered_is_refused_by_name_and_nothing_changes(
 
 
 def test_what_can_be_offered_is_when_the_rest_cannot(context: Context) -> None:
-    kept = in_review(context, **CONTRADICTION)
-    put_in_force(context, fitting("alpha", availability=PAUSED), beta())
+    kept = in_review(context, fitting("alpha"), fitting("delta"), beta(), **CONTRADICTION)
+    put_in_force(context, fitting("alpha", availability=PAUSED), fitting("delta"), beta())
     decide(context, EXPERT, kept.submission_id, TAKE_OVER)
-    assert matches(context) == [(1, "beta", "second")]
+    assert matches(context) == [(1, "delta", "clinic")]
 
 
-def test_nothing_fits_so_there_is_nothing_to_offer(context: Context) -> None:
-    kept = in_review(context, gamma(), **CONTRADICTION)
-    with pytest.raises(ReviewRefused, match="nothing to offer: no program fits or needs information"):
+@pytest.mark.parametrize("documents", [(gamma(),), (beta(), gamma())])
+def test_what_is_in_doubt_is_offered_to_nobody_unless_it_is_named(
+    context: Context, documents: tuple[ProviderDocument, ...]
+) -> None:
+    """The person agreed to share with providers whose criteria fit."""
+    kept = in_review(context, *documents, **CONTRADICTION)
+    with pytest.raises(ReviewRefused, match="nothing fits for certain: name what to offer"):
         decide(context, EXPERT, kept.submission_id, TAKE_OVER)
+    assert status_of(context, kept.submission_id) is SubmissionStatus.NEEDS_REVIEW
+    assert table(context.database, Referral.table()) == []
 
 
 def test_a_full_provider_is_offered_later(context: Context) -> None:

@@ -24,7 +24,7 @@ from pipeline.submission import Part, read_sealed
 from pipeline.vault import SealBroken
 from tests.config.shipped import CONDITIONS, SCREENING
 from tests.support.networks import fitting, put_in_force
-from tests.support.submissions import answers, body, submit
+from tests.support.submissions import answers, body, person, submit
 from tests.support.work import actions_about, drain, table
 
 STAFF = actions.staff("ana")
@@ -147,6 +147,27 @@ def test_the_first_releases_assessments_are_scored_by_the_versions_they_name(con
     old["o"] = "no_match"
     reseal(context, submission_id, Part.ASSESSMENT, old)
     assert again(context, submission_id).differences == ("outcome: stored no_match, now candidate",)
+
+
+def test_the_first_releases_reasons_for_review_are_not_compared(context: Context) -> None:
+    submission_id = scored(context, condition="other", condition_other="something rare")
+    now = explanation(context, submission_id)
+    assert now["w"] == ["free_text_condition"]
+    then = {**now, "w": ["free_text_condition", "information_missing"]}
+    reseal(context, submission_id, Part.ASSESSMENT, then)
+    assert "review reasons:" in " ".join(again(context, submission_id).differences)
+    reseal(context, submission_id, Part.ASSESSMENT, {key: then[key] for key in FIRST_RELEASE})
+    change_row(context, submission_id, network_revision=None, judged_at=None)
+    found = again(context, submission_id)
+    assert (found.differences, found.exact) == ((), False)
+
+
+def test_of_more_equals_than_are_explained_those_whose_turn_it_was_are_told_again(context: Context) -> None:
+    put_in_force(context, *(fitting(f"p{number:02}") for number in range(70)))
+    submissions = [scored(context, **person(number)) for number in range(10)]
+    told = [json.dumps(explanation(context, each)["p"]) for each in submissions]
+    assert len(set(told)) > 1, "whose turn it is changes what is told"
+    assert [again(context, each).differences for each in submissions] == [()] * len(submissions)
 
 
 def test_answers_that_wait_to_be_scored_do_not_count_for_the_assessment_before_them(context: Context) -> None:

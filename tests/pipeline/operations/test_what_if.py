@@ -5,12 +5,12 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, delete
+from sqlalchemy import Row, delete, update
 
 from config.providers import ProviderDocument
 from pipeline.context import Context
-from pipeline.models import Base, DataKey
-from pipeline.operations.what_if import Outlook, ProviderOutlook, latest_scored, what_if
+from pipeline.models import Base, DataKey, SealedDocument
+from pipeline.operations.what_if import Moved, Outlook, ProviderOutlook, latest_scored, what_if
 from pipeline.providers import draft_network
 from pipeline.scoring.compare import Outcome
 from tests.pipeline.scoring.network_files import program, provider
@@ -44,25 +44,24 @@ def of(found: Outlook, provider_id: str) -> ProviderOutlook:
     return next(each for each in found.providers if each.provider_id == provider_id)
 
 
-def score_people(context: Context, severities: Sequence[int]) -> list[str]:
-    """Submissions with these severities, scored; their references."""
-    references = [
-        submit(context, person(number, severity=severity)).reference for number, severity in enumerate(severities)
-    ]
+def score_people(context: Context, severities: Sequence[int]) -> list[Moved]:
+    """Submissions with these severities, scored."""
+    kept = [submit(context, person(number, severity=severity)) for number, severity in enumerate(severities)]
     drain(context)
-    return references
+    return [Moved(each.submission_id, each.reference) for each in kept]
 
 
 def test_who_gains_who_loses_and_who_is_left_without_anybody(context: Context) -> None:
     put_in_force(context, taking("mild", at_most=4), taking("severe", at_least=7))
-    references = score_people(context, [2, 4, 5, 8])
+    people = score_people(context, [2, 4, 5, 8])
     found = outlook(context, taking("mild", at_most=3), taking("severe", at_least=5))
     assert found.compared == 4
     assert (of(found, "mild").gains, of(found, "mild").loses) == (0, 1)
     assert (of(found, "severe").gains, of(found, "severe").loses) == (1, 0)
     assert (of(found, "severe").before.fits, of(found, "severe").after.fits) == (1, 2)
-    assert found.newly_unmatched == (references[1],)
-    assert found.newly_matched == (references[2],)
+    assert found.newly_unmatched == (people[1],)
+    assert found.newly_matched == (people[2],)
+    assert found.moved == (people[1], people[2])
     assert found.outcomes[Outcome.CANDIDATE, Outcome.CANDIDATE] == 2
 
 
@@ -77,10 +76,10 @@ def test_a_provider_that_comes_or_goes_has_nothing_on_the_other_side(context: Co
 
 def test_what_would_wait_for_an_expert(context: Context) -> None:
     put_in_force(context, taking("one", at_most=5))
-    references = score_people(context, [5])
+    people = score_people(context, [5])
     borderline = provider(program([{"question": "severity", "at_most": 4, "borderline": 1}]), id="one", capacity=ROOMY)
     found = outlook(context, borderline)
-    assert found.newly_in_review == tuple(references)
+    assert found.newly_in_review == tuple(people)
     assert of(found, "one").loses == 1
 
 
@@ -107,7 +106,7 @@ def test_the_network_in_force_judged_against_itself_changes_nothing(context: Con
     assert sum(found.outcomes.values()) == sum(statuses(context)[outcome] for outcome in Outcome)
 
 
-def test_only_the_latest_are_judged_and_those_without_a_key_are_counted_apart(context: Context) -> None:
+def test_only_the_latest_are_judged_and_those_that_cannot_be_read_are_counted_apart(context: Context) -> None:
     put_in_force(context, taking("one", at_least=0))
     score_people(context, [1, 2, 3])
     with context.database.read() as connection:
@@ -117,6 +116,11 @@ def test_only_the_latest_are_judged_and_those_without_a_key_are_counted_apart(co
         connection.execute(delete(DataKey).where(DataKey.submission_id == latest[0]))
     found = outlook(context, taking("one", at_least=0), last=2)
     assert (found.compared, found.unreadable) == (1, 1)
+    with context.database.write() as connection:
+        of_the_last = SealedDocument.submission_id == latest[1]
+        connection.execute(update(SealedDocument).where(of_the_last).values(ciphertext=b"x" * 40))
+    found = outlook(context, taking("one", at_least=0))
+    assert (found.compared, found.unreadable) == (1, 2)
 
 
 def test_it_changes_nothing(context: Context) -> None:

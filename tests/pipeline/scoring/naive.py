@@ -115,8 +115,8 @@ def eligible(program: Program, provider: ProviderDocument, answers: Answers, rec
 
 
 def for_an_expert(program: Program, provider: ProviderDocument, answers: Answers, received_on: date) -> bool:
-    """One of the criteria is met for which the program wants an expert to look at whoever is eligible."""
-    return any(judge_tree(part, provider, answers, received_on) == "m" for part in program.review_if)
+    """One of the criteria is met, or may be, for which the program wants an expert to look at whoever is eligible."""
+    return any(judge_tree(part, provider, answers, received_on) != "n" for part in program.review_if)
 
 
 def points(program: Program, provider: ProviderDocument, answers: Answers, received_on: date) -> int:

@@ -218,7 +218,7 @@ TRAVEL, NEAR = {"distance": "travel"}, {"distance": "30 miles"}
         ({"language": "spoken"}, DENVER, {}, "language"),
         (NEAR, DENVER, {}, "country postal_code"),
         (NEAR, DENVER, {"country": "US"}, "postal_code"),
-        (NEAR, DENVER, {"country": "US", "postal_code": "00000"}, "postal_code"),
+        (NEAR, DENVER, {"country": "US", "postal_code": "00000"}, ""),
         (NEAR, DENVER, {"country": "GU"}, "postal_code"),
         (NEAR, MEXICO, {}, "country"),
         (NEAR, MEXICO, {"country": "MX"}, ""),  # no points there

@@ -33,6 +33,7 @@ CONFIRMED = {"question": "diagnosis_confirmed", "one_of": ["yes"], "unknown": ["
 NEAR = {"distance": "100 miles"}
 IN_MEXICO = {"locations": [{"id": "centro", "city": "Ciudad de México", "country": "MX", "postal_code": "01000"}]}
 AFRAID = {"question": "severity", "at_least": 5}
+MANY = [f"provider-{number:02}" for number in range(70)]
 
 
 def network(*documents: ProviderDocument, **standings: Standing) -> Network:
@@ -86,7 +87,7 @@ def test_one_fitting_program_makes_a_candidate_beside_open_ones() -> None:
     ("require", "rule", "outcome", "reasons"),
     [
         ([CONDITION], [AFRAID], "needs_review", ("expert_rule",)),
-        ([CONDITION], [LONG], "candidate", ()),  # a rule nobody can answer asks nobody
+        ([CONDITION], [LONG], "needs_review", ("expert_rule",)),  # unknown is not no
         ([SAFE, LONG], [AFRAID], "needs_review", ("information_missing",)),  # not eligible yet
         ([{"question": "severity", "at_least": 9}], [AFRAID], "no_match", ()),
     ],
@@ -282,3 +283,34 @@ def test_the_sample_network_has_several_providers_for_common_conditions(sample: 
 def test_the_sample_network_has_nobody_for_some_conditions(sample: Network) -> None:
     for condition in ("autism", "hair_loss", "alzheimer_disease"):
         assert score(SHIPPED_ANSWERS | {"condition": condition}, sample, RECEIVED, NOW).outcome is Outcome.NO_MATCH
+
+
+def test_who_is_told_does_not_hang_on_whose_turn_it_is() -> None:
+    """Seventy equals: the twenty-five of the longest wait are matched, and the same can be told again from them."""
+    versions = {version_id(name): provider(program([CONDITION]), id=name) for name in MANY}
+    first = Network.of(versions.items())
+    offered = {name: Standing(last_offered_at=NOW) for name in MANY[:30]}
+    later = first.with_standings(offered)
+    early, late = (score(ANSWERS, each, RECEIVED, NOW) for each in (first, later))
+    assert {match.provider_id for match in early.matches} == set(MANY[:25])
+    assert {match.provider_id for match in late.matches} == set(MANY[30:55])
+    matched = {(match.provider_version_id, match.program_id) for match in late.matches}
+    assert score(ANSWERS, first, RECEIVED, NOW, matched).explanation == late.explanation
+
+
+def test_of_many_in_doubt_the_best_are_told_and_every_question_is_put() -> None:
+    doubtful = [provider(program([LONG]), id=name) for name in MANY]
+    best = provider(
+        program([{"question": "diagnosis_confirmed", "one_of": ["yes"], "unknown": ["in_progress"]}], [CONDITION]),
+        id="zz-last",
+    )
+    assessment = score(ANSWERS, network(*doubtful, best), RECEIVED, NOW)
+    assert "zz-last" in {each["p"] for each in assessment.explanation["p"]}
+    assert set(assessment.questions) == {"onset_months", "diagnosis_confirmed"}
+
+
+def test_what_is_borderline_shows_however_many_are_in_doubt() -> None:
+    doubtful = [provider(program([LONG], [CONDITION]), id=name) for name in MANY]
+    missed = provider(program([{"question": "severity", "at_least": 7, "borderline": 9}]), id="zz-last")
+    assessment = score(ANSWERS, network(*doubtful, missed), RECEIVED, NOW)
+    assert assessment.review_reasons == ("borderline", "information_missing")

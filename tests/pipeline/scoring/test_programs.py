@@ -7,8 +7,8 @@ import pytest
 
 from config.providers import Program
 from pipeline.scoring import Network, score
-from pipeline.scoring.criteria import deciding, judge
 from pipeline.scoring.facts import Answer
+from pipeline.scoring.trees import deciding, judge
 from pipeline.scoring.verdict import Verdict
 from tests.pipeline.scoring.judging import NOW, RECEIVED
 from tests.pipeline.scoring.network_files import program, provider, version_id
@@ -158,7 +158,7 @@ def test_a_criterion_inside_its_margin_is_named_wherever_it_stands() -> None:
     assert (entry["r"], entry["c"]) == ("m", {"m0": "m", "b1": "b", "m2": "m", "b3": "b"})
 
 
-@pytest.mark.parametrize(("rule", "asks"), [("m", True), ("n", False), ("u", False), ("b", False), ("nm", True)])
+@pytest.mark.parametrize(("rule", "asks"), [("m", True), ("n", False), ("u", True), ("b", True), ("nm", True)])
 def test_a_rule_that_asks_for_an_expert(rule: str, asks: bool) -> None:  # noqa: FBT001
     rules = [leaf(letter, number) for number, letter in enumerate(rule)]
     entry = told(program([leaf("m", 99)], review_if=rules), FIVE)

@@ -50,6 +50,7 @@ def test_the_lines_say_everything_on_record() -> None:
         "  for review: no program fits yet, and answers are missing that would decide",
         "",
         "blue-mesa / clinic: needs information, score 50",
+        "  its own rule asks for an expert",
         "  would decide: onset_months, for onset_months (Since when?)",
         "  would decide: date_of_birth, for age_given",
         "  inclusion: every one has to be met",
@@ -61,7 +62,7 @@ def test_the_lines_say_everything_on_record() -> None:
         "    not met     contraindications has one or more of pregnancy",
         "  preferred",
         "    unknown     distance: a location is within 100 miles",
-        "  an expert looks at who is eligible and meets one of",
+        "  an expert looks at who is eligible and meets, or may meet, one of",
         "    unknown     prior_treatments has one or more of surgery",
     )
 

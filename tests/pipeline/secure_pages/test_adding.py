@@ -15,6 +15,7 @@ from pipeline.models import Assessment, AuditEvent, Job, Review, SealedDocument,
 from pipeline.operations.review_case import ReviewRefused
 from pipeline.operations.reviews import Decision, decide
 from pipeline.secure_pages.adding import Received, Reception, add_answers
+from pipeline.secure_pages.asking import MOST_ADDED
 from pipeline.secure_pages.link import Closed, Locked
 from pipeline.secure_pages.session import SessionEnded
 from pipeline.secure_pages.stopping import Stopped, stop
@@ -102,6 +103,27 @@ def test_what_stays_open_is_asked_again_and_every_round_is_kept(context: Context
     assert parts_of(case) >= {"answers:3", "assessment:3"}
     kinds = [kind for kind, recipient, _ in emails(context) if recipient == "person"]
     assert kinds == ["confirmation", "information-needed", "information-needed", "recommendation"]
+
+
+def test_after_some_rounds_no_more_is_asked_and_an_expert_decides(context: Context) -> None:
+    rounds = {"onset_months": "30", "budget": "nothing", "travel": "local", "timeframe": "now"}
+    wanted = [{"question": name, "one_of": [value]} for name, value in rounds.items() if name != "onset_months"]
+    case = undecided(context, [LONG_ENOUGH, *wanted], **dict.fromkeys(rounds))
+    token, session = opened(case)
+    *asked, left = rounds.items()
+    assert len(asked) == MOST_ADDED
+    for name, value in asked:
+        assert send(case, token, session, {name: value}).reception is Reception.ADDED
+        drain(context)
+        assert status_of(context, case.submission_id) is SubmissionStatus.NEEDS_REVIEW
+    (review,) = table(context.database, Review.table())
+    assert review.reasons == "information_missing"
+    kinds = [kind for kind, recipient, _ in emails(context) if recipient == "person"]
+    assert sorted(kinds) == ["confirmation", "in-review", *["information-needed"] * MOST_ADDED]
+    assert case.open(token, session=session).view.questions == ()
+    before = state(context)
+    assert send(case, token, session, dict([left])).reception is Reception.NOT_ASKED
+    assert state(context) == before
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,7 @@ def test_the_person_sees_ranked_providers_with_reasons_and_who_may_see_the_answe
     consent = sqlite_context.screening.consent("consent_share")
     promised = (consent.recipients_open, consent.recipients_total)
     assert (english.recipients_open, english.recipients_total) == promised == (3, 5)
+    assert not english.expert_decided
     decline = ProviderAnswer(accepts=False, reason="other")
     token, session = case.provider_token(), case.provider_session()
     answer_referral(sqlite_context, token, session, decline, None, "request", lambda _lane: None)

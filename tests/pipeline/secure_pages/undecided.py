@@ -12,6 +12,8 @@ from tests.support.networks import put_in_force
 
 LONG_ENOUGH = {"question": "onset_months", "at_least": 12}
 
+_ROOM = {"max_open": 50, "max_per_day": 50}
+
 
 def undecided(context: Context, *requires: Criteria, **answers: Any) -> Referred:
     """The shipped answers with `answers`, but none about the onset; judged by one program for each of `requires`."""
@@ -19,7 +21,7 @@ def undecided(context: Context, *requires: Criteria, **answers: Any) -> Referred
     put_in_force(
         context,
         *(
-            provider(program(each), id=f"provider-{number}", name=f"Clinic {number}")
+            provider(program(each), id=f"provider-{number}", name=f"Clinic {number}", capacity=_ROOM)
             for number, each in enumerate(wanted)
         ),
     )
