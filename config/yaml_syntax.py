@@ -20,6 +20,7 @@ _ODD = "".join(
     for character in map(chr, range(0x80, 0x10000))
     if unicodedata.category(character) in {"Zs", "Zl", "Zp"} or character in "\x85\u200b\u2060\ufeff"
 )
+_NOT_CLEAR = "this line does not go on from the one before it: compare both with the lines around them"
 _CURLY = "“”„‟‘’‚‛«»"
 _CLOSING = {"[": "]", "{": "}"}
 _STRUCTURE = re.compile(r"\s*(?:- |-$|[\w-]+:(?: |$))")
@@ -77,7 +78,7 @@ class _Text:
 
     def mistake(self) -> Mistake:
         found = self._odd_characters() or self._quotes() or self._brackets() or self._colon() or self._character()
-        return found or self._indentation() or self._told(self._at, f"expected YAML: {self._problem}")
+        return found or self._indentation() or self._told(self._at, _NOT_CLEAR)
 
     def _told(self, mark: _Mark, message: str) -> Mistake:
         return mark.line + 1, mark.column + 1, message
@@ -177,6 +178,11 @@ class _Text:
                 return self._told(_Mark(number, dash.end()), "a space is missing after the dash")
         if "cannot start any token" in self._problem or "undefined alias" in self._problem:
             return self._told(self._at, f"a text that begins with {self._here} needs quotes")
+        if "block sequence entries" in self._problem:
+            return self._told(self._at, "a list begins on a line of its own: begin a new line before this dash")
+        if "alphabetic or numeric" in self._problem:
+            begins = self._line(self._begun.line)[self._begun.column]
+            return self._told(self._begun, f"a text that begins with {begins} needs quotes")
         if "block scalar" in self._context:
             begins = self._line(self._begun.line)[self._begun.column]
             return self._told(self._begun, f"a text that begins with {begins} needs quotes")

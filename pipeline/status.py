@@ -35,7 +35,7 @@ SUBMISSION_TRANSITIONS: Mapping[SubmissionStatus, frozenset[SubmissionStatus]] =
     # "This wasn't me" may arrive on any confirmation, the joined one included.
     S.DUPLICATE: frozenset({S.WITHDRAWN}),
     S.VALID: frozenset({S.CANDIDATE, S.NEEDS_REVIEW, S.NO_MATCH, S.WITHDRAWN}),
-    # An expert's decision continues the flow as if scored. Answers that the person adds send it through scoring again.
+    # An expert decides, and the flow goes on as if scored. Further answers, or a condition named, are scored again.
     S.NEEDS_REVIEW: frozenset({S.CANDIDATE, S.NO_MATCH, S.VALID, S.WITHDRAWN}),
     # Declines and expiries do not take the outcome back: the answer the person was given stays true.
     S.CANDIDATE: frozenset({S.WITHDRAWN}),

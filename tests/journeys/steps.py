@@ -9,7 +9,7 @@ from tests.journeys.visitor import Visitor
 GATE = "Confirm that it is you"
 NO_PAGE = "This link does not work, or no longer"
 RESULTS = re.compile(r"\d+ providers whose published criteria fit your answers")
-REFERRAL = re.compile("A person whose answers fit “.+”")
+REFERRAL = re.compile("A person referred for “.+”")
 RECEIVED = "We received your request"
 READY = "Your results are ready"
 INVITATION = "A new referral is waiting"

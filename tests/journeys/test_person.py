@@ -69,7 +69,7 @@ def check_results(person: Visitor) -> None:
     assert page.get_by_text("This provider may see your answers").count() == 3
     chosen = page.get_by_role("region", name="How providers are chosen").inner_text()
     assert "at most 3 at one time and 5 in all" in chosen
-    assert "Nobody pays for a place" in chosen
+    assert "Money plays no part in the order" in chosen
 
 
 def test_a_person_on_a_phone_gets_from_the_form_to_the_results(

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.timeout(600)
 FORM = "Encuentre proveedores cuyos criterios publicados correspondan a sus respuestas"
 GATE = "Confirme que es usted"
 RESULTS = re.compile(r"\d+ proveedores cuyos criterios publicados corresponden a sus respuestas")
-REFERRAL = "Una persona cuyas respuestas corresponden a «Consulta por video en español»"
+REFERRAL = "Una persona remitida a «Consulta por video en español»"
 
 PERSON = spanish("Encarnación", "Ibáñez Güell", email="encarnacion.ibanez@example.org")
 

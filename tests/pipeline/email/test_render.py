@@ -191,7 +191,10 @@ def test_a_template_cannot_name_what_its_context_does_not_have(monkeypatch: pyte
     ("language", "sentence"),
     [
         ("en", "If we asked you for more answers, please give them on the page behind the link in that email."),
-        ("es", "Si le pedimos más respuestas, délas, por favor, en la página a la que lleva el enlace de ese correo."),
+        (
+            "es",
+            "Si le pedimos más respuestas, respóndalas en la página a la que lleva el enlace de ese correo.",
+        ),
     ],
 )
 def test_whoever_sent_the_form_again_learns_where_to_give_more_answers(language: str, sentence: str) -> None:
