@@ -35,6 +35,9 @@ class PostgresFailed(Exception):
     """The server could not be started; the message holds the end of its log."""
 
 
+_KNOWS_STRATEGIES = 15_00_00
+
+
 class PostgresServer:
     """A cluster in a temporary directory, removed at the end. Anyone on this machine may connect: test data only."""
 
@@ -87,6 +90,8 @@ class PostgresServer:
         if template:
             statement += sql.SQL(" TEMPLATE {}").format(sql.Identifier(template))
         with self._connect() as connection:
+            if template and connection.info.server_version >= _KNOWS_STRATEGIES:
+                statement += sql.SQL(" STRATEGY FILE_COPY")  # without fsync four times as fast as through the log
             connection.execute(statement)
         return self.url(name)
 

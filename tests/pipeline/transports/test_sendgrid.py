@@ -4,7 +4,7 @@ import json
 import logging
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
@@ -126,17 +126,17 @@ def test_a_wrong_key_is_the_lanes_trouble(stand_in: SendGridStandIn) -> None:
 @pytest.mark.parametrize(
     ("headers", "least", "most"),
     [
-        ({"X-RateLimit-Reset": str(int(time.time()) + 600)}, 300, 600),
-        ({"X-RateLimit-Reset": str(int(time.time()) - 60)}, 1, 1),
-        ({"X-RateLimit-Reset": str(int(time.time()) + 10**9)}, 3600, 3600),
-        ({"Retry-After": "17"}, 17, 17),
-        ({"Retry-After": formatdate(time.time() + 600, usegmt=True)}, 300, 600),
+        (lambda now: {"X-RateLimit-Reset": str(int(now) + 600)}, 300, 600),
+        (lambda now: {"X-RateLimit-Reset": str(int(now) - 60)}, 1, 1),
+        (lambda now: {"X-RateLimit-Reset": str(int(now) + 10**9)}, 3600, 3600),
+        (lambda _: {"Retry-After": "17"}, 17, 17),
+        (lambda now: {"Retry-After": formatdate(now + 600, usegmt=True)}, 300, 600),
     ],
 )
 def test_it_is_said_how_long_to_wait(
-    stand_in: SendGridStandIn, headers: dict[str, str], least: float, most: float
+    stand_in: SendGridStandIn, headers: Callable[[float], dict[str, str]], least: float, most: float
 ) -> None:
-    stand_in.script(Status(429, headers=headers))
+    stand_in.script(Status(429, headers=headers(time.time())))
     with transport(stand_in.url) as sendgrid:
         wait = sendgrid.send(message()).retry_after
     assert wait is not None
