@@ -113,7 +113,7 @@ def decide_(
         try:
             if condition is not None:
                 name_condition(context, operator(), submission_id, condition, why)
-                say(f"{submission} is scored again, as {condition}; workers look every {_poll(context)}")
+                say(f"{submission} is scored again; workers look every {_poll(context)}")
                 return
             matches = decide(context, operator(), submission_id, Decision(candidate, why, named))
         except ReviewRefused as refused:

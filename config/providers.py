@@ -17,7 +17,6 @@ from typing import Annotated, Self
 
 import pycountry
 import rfc8785
-import zipcodes
 from pydantic import (
     Field,
     StrictInt,
@@ -341,11 +340,3 @@ def load_providers(path: Path, screening: Screening, conditions: Conditions) -> 
 def document_digest(document: ProviderDocument) -> str:
     """SHA-256 (hex) of the document's RFC 8785 canonical JSON. Equal digests mean nothing was changed."""
     return hashlib.sha256(rfc8785.dumps(document.model_dump(mode="json"))).hexdigest()
-
-
-def is_located_zip(postal_code: str) -> bool:
-    """Whether this is a known five-digit ZIP code with a centroid (military ones, for example, have none)."""
-    if not re.fullmatch(r"[0-9]{5}", postal_code):
-        return False
-    found = zipcodes.matching(postal_code)  # type: ignore[no-untyped-call]
-    return any(float(record["lat"]) or float(record["long"]) for record in found)
