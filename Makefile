@@ -86,7 +86,7 @@ test: setup-dev ## run the tests; ARGS="tests/pipeline -k audit" chooses
 HOSTS := py[p]i\.(org|python)|pythonhoste[d]\.org|npmj[s]\.(org|com)|^ *--?(extra-)?i(ndex-url)?[ =]+[a-z]+://
 
 .PHONY: check
-check: setup-dev ## style, types, import directions, templates, container files, schema, no index hosts
+check: setup-dev ## style, types, import directions, templates, container files, schema, claims, no index hosts
 	$(RUN) ruff check
 	$(RUN) ruff format --check
 	$(RUN) mypy
@@ -95,6 +95,7 @@ check: setup-dev ## style, types, import directions, templates, container files,
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	$(BIN)/hadolint Dockerfile
 	$(RUN) migrations.check
+	$(BIN)/careroute email check
 	@if git grep --untracked -nIE '$(HOSTS)'; then echo "a package index host is named" >&2; exit 1; fi
 
 .PHONY: format
@@ -107,8 +108,16 @@ format: setup-dev ## rewrite the sources in the project's style
 bench: setup-bench ## measure Careroute beside others; ARGS="--help" tells what can be chosen
 	@$(RUN) bench $(ARGS)
 
+.PHONY: preview
+preview: setup ## write every email as pages to look at; ARGS="--out DIR" says where
+	@$(BIN)/careroute email preview $(ARGS)
+
+.PHONY: snapshots
+snapshots: setup-dev ## write down again what the emails say, to be reviewed as a diff
+	@$(RUN) tests.pipeline.email.snapshots
+
 .PHONY: screenshots
-screenshots: setup-dev ## take the pictures of the pages again, at phone and desktop width
+screenshots: setup-dev ## take the pictures of pages and emails again, at phone and desktop width
 	@$(RUN) tests.screenshots $(ARGS)
 
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from bench import matching_report, report, what_if
+from bench import mail, mail_faults, mail_report, matching_report, report, what_if
 from bench.counting import count_costs
 from bench.failure import BenchFailed
 from bench.laboratory import can_count_statements, open_laboratory
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
         chosen.textbook_submissions = min(chosen.textbook_submissions, QUICK_TEXTBOOK_SUBMISSIONS)
         chosen.repeats, chosen.seconds = 1, min(chosen.seconds, QUICK_SECONDS)
     command = "make bench" + (f' ARGS="{" ".join(arguments)}"' if arguments else "")
-    names = [chosen.only] if chosen.only else list(PARTS)
+    names = [chosen.only] if chosen.only else [name for name in PARTS if name not in _BY_HAND]
     _use_cores(CORES)
     try:
         with termination_as_interrupt():
@@ -89,12 +89,31 @@ def _what_if(chosen: argparse.Namespace, command: str) -> Part:
         return what_if.what_if_part(measured, laboratory, command)
 
 
+def _mail(chosen: argparse.Namespace, command: str) -> Part:
+    plan = mail.QUICK_MAIL_PLAN if chosen.quick else mail.MailPlan()
+    with mail.apart() as core, open_laboratory() as laboratory:
+        return mail_report.mail_part(
+            mail.measure_mail(laboratory, plan, core), mail_report.mail_conditions(laboratory, command)
+        )
+
+
+def _mail_faults(chosen: argparse.Namespace, command: str) -> Part:
+    plan = mail_faults.FaultPlan(outage_seconds=chosen.outage_seconds, storm_seconds=chosen.storm_seconds)
+    with open_laboratory() as laboratory:
+        troubles = mail_faults.measure_mail_faults(laboratory, mail_faults.QUICK_FAULT_PLAN if chosen.quick else plan)
+        return mail_faults.mail_faults_part(troubles, mail_report.mail_conditions(laboratory, command))
+
+
 PARTS: Mapping[str, Callable[[argparse.Namespace, str], Part]] = {
     "pipeline": _pipeline,
     "matching": _matching,
     "what-if": _what_if,
+    "mail": _mail,
+    "mail-faults": _mail_faults,
 }
-_TITLES = (report.TITLE, matching_report.TITLE, what_if.TITLE)
+_TITLES = (report.TITLE, matching_report.TITLE, what_if.TITLE, mail_report.TITLE, mail_faults.TITLE)
+_BY_HAND = frozenset({"mail-faults"})
+"""Measured only when asked for by name: it takes a quarter of an hour, most of it waiting."""
 
 
 def _use_cores(count: int) -> None:
@@ -116,6 +135,9 @@ def _parser() -> argparse.ArgumentParser:
     pipeline.add_argument("--repeats", type=int, default=3, help="rounds of each side, in turn (3)")
     pipeline.add_argument("--rate", type=float, default=20.0, help="submissions per second while latency is taken (20)")
     pipeline.add_argument("--seconds", type=float, default=15.0, help="how long, over all rounds of a side (15)")
+    faults = parser.add_argument_group("mail-faults")
+    faults.add_argument("--outage-seconds", type=float, default=600.0, help="how long nobody answers (600)")
+    faults.add_argument("--storm-seconds", type=float, default=30.0, help="how long everybody gets 429 (30)")
     return parser
 
 

@@ -6,15 +6,18 @@ from cli import processes
 from cli.audit import audit
 from cli.demo import demo
 from cli.doctor import doctor
+from cli.email import email
 from cli.failures import PlainFailures
 from cli.jobs import jobs
 from cli.keys import keys
+from cli.lanes import lanes
 from cli.looking import show, status
 from cli.providers import providers
 from cli.quarantine import quarantine
 from cli.review import review
 from cli.score import score
 from cli.submit import submit
+from cli.suppressions import suppressions
 
 app = typer.Typer(
     name="careroute",
@@ -37,11 +40,14 @@ app.command(rich_help_panel=_LOOK)(status)
 app.command(rich_help_panel=_LOOK)(show)
 app.command(rich_help_panel=_LOOK)(score)
 app.command(rich_help_panel=_LOOK)(doctor)
+app.add_typer(email, rich_help_panel=_LOOK)
 app.add_typer(audit, rich_help_panel=_LOOK)
 app.command(rich_help_panel=_ACT)(submit)
 app.add_typer(jobs, rich_help_panel=_ACT)
+app.add_typer(lanes, rich_help_panel=_ACT)
 app.add_typer(quarantine, rich_help_panel=_ACT)
 app.add_typer(review, rich_help_panel=_ACT)
+app.add_typer(suppressions, rich_help_panel=_ACT)
 app.command(rich_help_panel=_SET_UP)(processes.migrate)
 app.add_typer(keys, rich_help_panel=_SET_UP)
 app.add_typer(providers, rich_help_panel=_SET_UP)

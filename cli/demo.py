@@ -176,7 +176,8 @@ def _look_next(demo: Demo, judgement: Judgement, *, serve: bool) -> None:
     out.print("\n  [bold]Where to look next[/bold]")
     if serve:
         out.print(f"  form           {settings.effective_public_url}/screening", markup=False)
-    out.print(f"  mailbox        {settings.effective_mailbox_dir}", markup=False)
+        out.print(f"  mailbox        {settings.effective_public_url}{demo.mailbox_path}", markup=False, soft_wrap=True)
+    out.print(f"  emails         {settings.effective_mailbox_dir}", markup=False)
     out.print(f"  every queue    {command('status', settings)}", markup=False)
     if judgement.example is not None:
         out.print(f"  one journey    {command(f'show {judgement.example}', settings)}", markup=False)

@@ -1,7 +1,7 @@
 """Looking at a running system: `status` and `show`."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -11,8 +11,9 @@ from rich.text import Text
 
 from cli.console import JsonOption, out, print_json
 from cli.failures import FINDING, fail, read_settings
+from pipeline.breaker import OPEN
 from pipeline.operations.opening import open_database
-from pipeline.operations.status_report import LaneReport, SourceReport, StatusReport, read_status
+from pipeline.operations.status_report import LaneReport, MailReport, SourceReport, StatusReport, read_status
 from pipeline.operations.timeline import Step, Timeline, find_submission, read_timeline
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
@@ -28,6 +29,10 @@ def status(*, as_json: JsonOption = False) -> None:
         return
     out.print(_lanes(report), soft_wrap=False)
     out.print(_sources(report), soft_wrap=False)
+    if report.mail.events:
+        out.print(_deliveries(report.mail), soft_wrap=False)
+    for line in _mail_lines(report):
+        out.print(line)
     out.print(f"  last sweep     {_ago(report.sweep_age_seconds)}")
     out.print(f"  in quarantine  {report.quarantined}")
     out.print(f"  in review      {report.in_review}")
@@ -68,15 +73,15 @@ def _lanes(report: StatusReport) -> Table:
             str(lane.delayed),
             Text(str(lane.dead), "bold red" if lane.dead else ""),
             "" if lane.oldest_seconds is None else _duration(lane.oldest_seconds),
-            _paused(lane),
+            _paused(name, lane),
         )
     return table
 
 
-def _paused(lane: LaneReport) -> Text:
+def _paused(name: str, lane: LaneReport) -> Text:
     if lane.paused is None:
         return Text("")
-    until = f"until {_local(lane.paused.until)}" if lane.paused.until else "until somebody resumes it"
+    until = f"until {_local(lane.paused.until)}" if lane.paused.until else f"until `careroute lanes resume {name}`"
     return Text(f"{until}: {lane.paused.reason}", "yellow")
 
 
@@ -91,6 +96,38 @@ def _sources(report: StatusReport) -> Table:
     if not report.sources:
         table.add_row("none yet")
     return table
+
+
+_TOLD = ("delivered", "deferred", "bounced", "blocked", "dropped", "complained", "unsubscribed", "unmatched")
+
+
+def _deliveries(mail: MailReport) -> Table:
+    table = Table("mail by", *_TOLD, "other", box=box.SIMPLE_HEAD)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for transport, events in mail.events.items():
+        other = sum(count for event, count in events.items() if event not in _TOLD)
+        table.add_row(transport, *(str(events.get(event, 0)) for event in _TOLD), str(other))
+    return table
+
+
+def _mail_lines(report: StatusReport) -> Iterator[Text]:
+    """Only what there is: a transport without a breaker's row never failed."""
+    mail = report.mail
+    for transport, breaker in mail.breakers.items():
+        told = f"  breaker        {transport}: {breaker.state} since {_local(breaker.since)}"
+        if breaker.reason:
+            told += f", {breaker.reason}"
+        if breaker.probe_at is not None:
+            told += f"; next try {_local(breaker.probe_at)}"
+        yield Text(told, "yellow" if breaker.state == OPEN else "")
+    if mail.last_event_at is not None:
+        yield Text(f"  last receipt   {_ago((report.at - mail.last_event_at).total_seconds())}")
+    if mail.uncertain_held or mail.uncertain_asked:
+        yield Text(f"  unknown fate   {mail.uncertain_held} held, {mail.uncertain_asked} dead letters", "yellow")
+    if mail.suppressed:
+        told = ", ".join(f"{count} {mail_class}" for mail_class, count in mail.suppressed.items())
+        yield Text(f"  suppressed     {told}")
 
 
 def _show_steps(timeline: Timeline) -> None:
@@ -121,6 +158,26 @@ def _status_document(report: StatusReport) -> Mapping[str, Any]:
         "sweep_age_seconds": report.sweep_age_seconds,
         "quarantined": report.quarantined,
         "in_review": report.in_review,
+        "mail": _mail_document(report.mail),
+    }
+
+
+def _mail_document(mail: MailReport) -> Mapping[str, Any]:
+    return {
+        "breakers": {
+            transport: {
+                "state": breaker.state,
+                "reason": breaker.reason,
+                "since": breaker.since.isoformat(),
+                "trips": breaker.trips,
+                "probe_at": breaker.probe_at.isoformat() if breaker.probe_at else None,
+            }
+            for transport, breaker in mail.breakers.items()
+        },
+        "events": {transport: dict(events) for transport, events in mail.events.items()},
+        "last_event_at": mail.last_event_at.isoformat() if mail.last_event_at else None,
+        "uncertain": {"held": mail.uncertain_held, "dead_letters": mail.uncertain_asked},
+        "suppressed": dict(mail.suppressed),
     }
 
 

@@ -9,7 +9,7 @@ import typer
 from cli.console import command, err, say
 from cli.failures import WRONG_USE, CannotRun, fail, read_settings
 from config.log import configure_logging
-from config.settings import MailTransport, Settings
+from config.settings import Settings
 from pipeline.lanes import LANE_NAMES
 from pipeline.operations.opening import open_database
 from pipeline.operations.prepare import prepare
@@ -60,22 +60,23 @@ def migrate() -> None:
 
 def up() -> None:
     """Start everything on this machine and serve until Ctrl-C."""
+    from embedded.mailbox_access import mailbox_access  # noqa: PLC0415
     from embedded.source_secrets import source_secrets  # noqa: PLC0415
     from embedded.stack import EmbeddedStack  # noqa: PLC0415
     from embedded.supervisor import termination_as_interrupt  # noqa: PLC0415
 
     settings = read_settings()
-    secrets = source_secrets(settings)
+    secrets, mailbox = source_secrets(settings), mailbox_access(settings)
     with termination_as_interrupt():
         try:
             with EmbeddedStack(
                 settings.data_dir,
                 port=settings.port,
                 broker_url=settings.broker_url or None,
-                environment=secrets.environment,
+                environment={**secrets.environment, **mailbox.environment},
                 report=lambda line: err.print(f"  {line}", style="dim", markup=False),
             ) as stack:
-                _tell_where(settings, stack.url, secrets.files)
+                _tell_where(settings, stack.url, mailbox.path, secrets.files)
                 stack.wait()
         except KeyboardInterrupt:
             say("\nEverything is stopped.")
@@ -98,12 +99,13 @@ def _broker_url(settings: Settings) -> str:
     return settings.broker_url
 
 
-def _tell_where(settings: Settings, local_url: str, files: Mapping[str, Path]) -> None:
+def _tell_where(settings: Settings, local_url: str, mailbox: str, files: Mapping[str, Path]) -> None:
     public = settings.public_url or local_url
     say()
     say(f"  form      {public}/screening")
-    if settings.mail_transport is MailTransport.MAILBOX:
-        say(f"  mailbox   {settings.effective_mailbox_dir.resolve()}")
+    if mailbox:
+        say(f"  mailbox   {local_url}{mailbox}")
+        say(f"            as files in {settings.effective_mailbox_dir.resolve()}")
     say(f"  logs      {settings.data_dir.resolve() / 'logs'}")
     say(f"  status    {command('status', settings)}")
     key = files.get("CAREROUTE_SOURCE_NETWORK_SITE_KEY")

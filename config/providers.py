@@ -26,6 +26,7 @@ from pydantic import (
 )
 
 from config.availability import Availability, Credential
+from config.claims import claims_in_model
 from config.conditions import Conditions
 from config.criteria import (
     LICENSED,
@@ -245,7 +246,7 @@ class ProviderDocument(Document):
         # which is read with References, is held to what exists today.
         refuse(self._repeated_ids())
         if isinstance(info.context, References):
-            refuse((*self._mistakes(), *self._criterion_mistakes(info.context)))
+            refuse((*self._mistakes(), *self._criterion_mistakes(info.context), *claims_in_model(self)))
         return self
 
     def _repeated_ids(self) -> Iterator[tuple[Place, str]]:

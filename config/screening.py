@@ -21,11 +21,18 @@ Prose = Annotated[str, StringConstraints(min_length=1, max_length=4000)]
 
 
 class DataClass(StrEnum):
-    """How far an answer may travel. Health facts are shown only on secure pages; contact data also to send email."""
+    """How far an answer may travel. Health facts are shown on secure pages, and written only by a transport that is
+    cleared for them; contact data also serves to send email.
+    """
 
     PUBLIC = "public"
     CONTACT = "contact"
     HEALTH = "health"
+
+    def covers(self, other: "DataClass") -> bool:
+        """Whether what may hold data of this class may hold data of the other one too."""
+        order = list(DataClass)
+        return order.index(self) >= order.index(other)
 
 
 class QuestionType(StrEnum):

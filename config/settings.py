@@ -15,6 +15,8 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from config.screening import DataClass
+
 ROOT = Path(__file__).resolve().parent.parent
 PREFIX = "CAREROUTE_"
 
@@ -69,14 +71,36 @@ class Settings(BaseSettings):
     mail_from_name: str = "Example Stem Cell Network"
     mail_reply_to: str = ""
     mail_timeout_seconds: float = Field(default=10.0, gt=0)
+    mail_concurrency: int = Field(default=48, ge=1, le=256, description="Calls at once, each over a connection kept.")
+    mail_hold_minutes: float = Field(
+        default=30.0, gt=0, description="How long an email of unknown fate waits for the provider's word."
+    )
+    mail_clearance: DataClass = Field(
+        default=DataClass.PUBLIC, description="What email bodies may hold: public (nothing), contact or health."
+    )
     mailbox_dir: Path | None = None
+    mailbox_token: SecretStr = Field(
+        default=SecretStr(""), description="Opens /mailbox on this machine; empty: there is no such page."
+    )
     smtp_host: str = "localhost"
     smtp_port: int = 25
     smtp_username: str = ""
     smtp_password: SecretStr = SecretStr("")
     smtp_tls: Literal["none", "starttls", "tls"] = "starttls"
+    mail_dkim_selectors: str = Field(
+        default="", description="For `doctor --dns`, with commas; empty means s1,s2 with SendGrid."
+    )
+    mail_return_path_domain: str = Field(
+        default="", description="For `doctor --dns`: where bounces go, if not to the domain of mail_from."
+    )
     sendgrid_api_key: SecretStr = SecretStr("")
     sendgrid_host: str = "https://api.sendgrid.com"
+    sendgrid_event_public_keys: str = Field(
+        default="", description="Keys of the signed event webhook, as SendGrid shows them; several with commas."
+    )
+    metrics_token: SecretStr = Field(
+        default=SecretStr(""), description="Whoever sends it as a bearer token may read /metrics from anywhere."
+    )
 
     screening_file: Path = ROOT / "config" / "screening.yaml"
     conditions_file: Path = ROOT / "config" / "conditions.yaml"
@@ -85,6 +109,9 @@ class Settings(BaseSettings):
 
     duplicate_window_days: int = Field(default=30, ge=1)
     referral_valid_days: int = Field(default=5, ge=1)
+    referral_reminder_days: int = Field(
+        default=2, ge=1, description="So long before a referral expires its provider is reminded, if it lasts longer."
+    )
     link_valid_days: int = Field(default=30, ge=1)
     poll_seconds: float = Field(default=3.0, gt=0, description="How often a worker looks at its lanes by itself.")
     sweep_seconds: float = Field(default=5.0, gt=0)
@@ -98,12 +125,25 @@ class Settings(BaseSettings):
             raise ValueError("must be one line without control characters: it is used in message headers")
         return value
 
+    @field_validator("sendgrid_event_public_keys")
+    @classmethod
+    def _event_keys(cls, value: str) -> str:
+        if value:
+            from config.event_keys import read_event_keys  # noqa: PLC0415 - few processes have any
+
+            read_event_keys(value)
+        return value
+
     @field_validator("public_url")
     @classmethod
     def _absolute(cls, value: str) -> str:
         parts = urlsplit(value)
         if value and (parts.scheme not in {"http", "https"} or not parts.netloc):
             raise ValueError("must be an absolute http(s) URL such as https://screening.example.org")
+        if not value.isascii() or not value.isprintable() or set(value) & set(' <>,"'):
+            raise ValueError(
+                "must be plain ASCII, since message headers hold it; write a name with other letters as xn--…"
+            )
         return value.rstrip("/")
 
     @classmethod

@@ -25,6 +25,7 @@ from embedded.demo_forms import Forms
 from embedded.demo_judgement import Judgement, judge
 from embedded.demo_people import person
 from embedded.demo_posting import Poster, Result
+from embedded.mailbox_access import mailbox_access
 from embedded.source_secrets import source_secrets
 from embedded.stack import EmbeddedStack, StackFailed
 from embedded.valkey import EmbeddedBroker
@@ -62,10 +63,14 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """A prepared run: `settings` and the processes' `environment` are its own, whatever the machine's are."""
+    """A prepared run: `settings` and the processes' `environment` are its own, whatever the machine's are.
+
+    `mailbox_path` is the mailbox page's, with the token that opens it.
+    """
 
     settings: Settings
     environment: Mapping[str, str]
+    mailbox_path: str
 
     @contextmanager
     def stack(self, report: Callable[[str], None]) -> Iterator[EmbeddedStack]:
@@ -144,6 +149,7 @@ def prepare_demo(settings: Settings, folder: Path | None) -> Demo:
         mail_transport=MailTransport.MAILBOX,
         mailbox_dir=folder / "mailbox",
     )
+    mailbox = mailbox_access(own)
     environment = {
         "CAREROUTE_DATABASE_URL": "",
         "CAREROUTE_KEYS_DIR": str(own.keys_dir),
@@ -151,9 +157,10 @@ def prepare_demo(settings: Settings, folder: Path | None) -> Demo:
         "CAREROUTE_PUBLIC_URL": "",
         "CAREROUTE_MAIL_TRANSPORT": own.mail_transport.value,
         "CAREROUTE_MAILBOX_DIR": str(own.mailbox_dir),
+        **mailbox.environment,
         **source_secrets(own).environment,
     }
-    return Demo(own, environment)
+    return Demo(own, environment, mailbox.path)
 
 
 def _wait_for_workers(settings: Settings, stack: EmbeddedStack) -> None:

@@ -19,7 +19,7 @@ from embedded.valkey import EmbeddedBroker
 
 CAREROUTE: tuple[str, ...] = (sys.executable, "-m", "cli")
 WORKERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"worker-pipeline": ("--lanes", "validate,score,refer"), "worker-email": ("--lanes", "email")}
+    {"worker-pipeline": ("--lanes", "validate,score,refer,receipts"), "worker-email": ("--lanes", "email")}
 )
 
 

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from pipeline.context import Context
 from pipeline.engine.lane import Lane
 from pipeline.stages.deliver import DeliverStage
+from pipeline.stages.receive import ReceiveStage
 from pipeline.stages.refer import ReferStage
 from pipeline.stages.score import ScoreStage
 from pipeline.stages.validate import ValidateStage
 from pipeline.transports import open_transport
 
-LANE_NAMES = ("validate", "score", "refer", "email")
+LANE_NAMES = ("validate", "score", "refer", "email", "receipts")
 """In the order of the flow."""
 
 
@@ -21,12 +22,13 @@ def build_lanes(context: Context) -> Mapping[str, Lane]:
     setting that cannot work.
     """
     deliver = DeliverStage(context, open_transport(context.settings))
-    email = Lane("email", deliver, batch_size=200, lease_seconds=180, maximum_attempts=8)
+    email = Lane("email", deliver, batch_size=384, lease_seconds=180, maximum_attempts=14)
     lanes = (
         email,
         Lane("score", ScoreStage(context), batch_size=250, lease_seconds=60, maximum_attempts=5),
         Lane("refer", ReferStage(context), batch_size=100, lease_seconds=60, maximum_attempts=5),
         Lane("validate", ValidateStage(context), batch_size=250, lease_seconds=60, maximum_attempts=5),
+        Lane("receipts", ReceiveStage(), batch_size=250, lease_seconds=60, maximum_attempts=8),
     )
     lease = context.settings.lease_seconds or email.lease_seconds
     if lease <= deliver.shortest_lease_seconds:

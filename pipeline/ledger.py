@@ -15,7 +15,7 @@ from uuid_utils.compat import uuid7
 
 from pipeline import bulk
 from pipeline.db import clock, clock_after
-from pipeline.models import DeadJob, Job
+from pipeline.models import DeadJob, Job, LanePause
 
 MAXIMUM_ERROR_LENGTH = 200
 
@@ -171,17 +171,28 @@ def bury(connection: Connection, jobs: Sequence[tuple[ClaimedJob, str]], now: dt
     connection.execute(delete(Job).where(Job.id.in_([job.id for job, _ in jobs])))
 
 
-def pause(connection: Connection, lane: str, reason: str, seconds: float) -> None:
-    """Let a lane rest for `seconds`; a pause already there is replaced only by a later end."""
-    now, until = clock(connection), clock_after(connection, "v.seconds")
-    bulk.execute(
+def pause(connection: Connection, lane: str, reason: str, seconds: float | None) -> bool:
+    """Let a lane rest for `seconds`, or until somebody resumes it (None). Returns whether that is how it stands now.
+
+    A pause already there is replaced only by one that ends later, or does not end by itself.
+    """
+    now = clock(connection)
+    until = "NULL" if seconds is None else clock_after(connection, "v.seconds")
+    rows = bulk.fetch(
         connection,
         f"INSERT INTO lane_pause (lane, reason, since, until) SELECT v.lane, v.reason, {now}, {until} "  # noqa: S608 - our own SQL fragments
         "FROM v WHERE true ON CONFLICT (lane) DO UPDATE SET reason = excluded.reason, until = excluded.until "
-        "WHERE lane_pause.until IS NOT NULL AND lane_pause.until < excluded.until",
+        "WHERE lane_pause.until IS NOT NULL AND (excluded.until IS NULL OR lane_pause.until < excluded.until) "
+        "RETURNING lane",
         {"lane": "text", "reason": "text", "seconds": "double precision"},
-        [(lane, reason[:MAXIMUM_ERROR_LENGTH], float(seconds))],
+        [(lane, reason[:MAXIMUM_ERROR_LENGTH], float(seconds or 0))],
     )
+    return bool(rows)
+
+
+def resume(connection: Connection, lane: str) -> bool:
+    """End a lane's pause, whoever made it; whether there was one. Workers find its work when they look next."""
+    return connection.execute(delete(LanePause).where(LanePause.lane == lane)).rowcount > 0
 
 
 def due_lanes(connection: Connection, lanes: Sequence[str]) -> set[str]:

@@ -15,7 +15,7 @@ from uuid_utils.compat import uuid7
 
 from pipeline.audit.actions import Action, Detail
 from pipeline.context import Context
-from pipeline.email.kinds import EmailKind
+from pipeline.email.kinds import RULES, EmailKind, Reader
 from pipeline.ledger import ClaimedJob
 from pipeline.models import Email, PersonIndex, SecureLink
 from pipeline.secure_link import Audience
@@ -25,8 +25,6 @@ from pipeline.unit_of_work import UnitOfWork
 EMAIL_LANE = "email"
 TO_PERSON = "person"
 
-_WITHOUT_LINK = frozenset({EmailKind.PLEASE_CORRECT, EmailKind.ONE_TIME_CODE})
-
 
 def to_provider(provider_id: str) -> str:
     return f"provider:{provider_id}"
@@ -34,7 +32,10 @@ def to_provider(provider_id: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """An email to be. `cause` tells repeats apart; `subject_id` is the referral or one-time code it is about."""
+    """An email to be. `cause` tells repeats apart; `subject_id` is the referral or one-time code it is about.
+
+    Its link, if it has one, ends at `link_until`, else after the usual number of days.
+    """
 
     submission_id: uuid.UUID
     kind: EmailKind
@@ -42,6 +43,7 @@ class Message:
     language: str
     cause: str
     subject_id: uuid.UUID | None = None
+    link_until: dt.datetime | None = None
 
 
 def queue_email(context: Context, unit: UnitOfWork, message: Message, job: ClaimedJob | None = None) -> uuid.UUID:
@@ -59,7 +61,7 @@ def queue_email(context: Context, unit: UnitOfWork, message: Message, job: Claim
         status=EmailStatus.QUEUED.value,
         created_at=unit.now,
     )
-    if message.kind not in _WITHOUT_LINK:
+    if RULES[message.kind].has_link:
         _insert_link(context, unit, message, email_id)
     unit.enqueue(EMAIL_LANE, email_id, message.submission_id)
     unit.record(
@@ -77,7 +79,7 @@ def queue_email(context: Context, unit: UnitOfWork, message: Message, job: Claim
 
 
 def _insert_link(context: Context, unit: UnitOfWork, message: Message, email_id: uuid.UUID) -> None:
-    about_referral = message.kind is EmailKind.REFERRAL
+    about_referral = RULES[message.kind].reader is Reader.PROVIDER
     days = context.settings.referral_valid_days if about_referral else context.settings.link_valid_days
     unit.insert(
         SecureLink.table(),
@@ -87,7 +89,7 @@ def _insert_link(context: Context, unit: UnitOfWork, message: Message, email_id:
         submission_id=message.submission_id,
         referral_id=message.subject_id if about_referral else None,
         created_at=unit.now,
-        expires_at=unit.now + dt.timedelta(days=days),
+        expires_at=message.link_until or unit.now + dt.timedelta(days=days),
         failed_attempts=0,
     )
 

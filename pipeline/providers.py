@@ -17,6 +17,7 @@ import rfc8785
 from sqlalchemy import Connection, func, select, update
 from uuid_utils.compat import uuid7
 
+from config.claims import claims_in_model
 from config.providers import ProviderDocument, document_digest
 from pipeline.audit.actions import Action, Detail
 from pipeline.db import utc_now
@@ -61,8 +62,11 @@ def publish(
     Raises:
         PublicationRefused: `effective_at` has passed, so that what was scored since then could not be scored again by
             its time; or what would be in force then is no longer the set with the digest `seen`, the differences to
-            which somebody has looked at: another was published, or a scheduled version took effect.
+            which somebody has looked at: another was published, or a scheduled version took effect; or a text of a
+            provider makes a claim that nobody may make (`config.claims`).
     """
+    documents = list(documents)
+    _refuse_claims(documents)
     connection = unit.connection
     revision = connection.execute(select(NetworkRevision.revision).with_for_update()).scalar_one()
     now = time_of_publication(connection)
@@ -87,6 +91,13 @@ def publish(
             },
         )
     return published
+
+
+def _refuse_claims(documents: Iterable[ProviderDocument]) -> None:
+    """Whatever a document came by: what is read from a file is held to this already, with its line."""
+    for document in documents:
+        for location, message in claims_in_model(document):
+            raise PublicationRefused(f"{document.id}, {'.'.join(map(str, location))}: {message}")
 
 
 def time_of_publication(connection: Connection) -> dt.datetime:

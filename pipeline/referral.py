@@ -133,6 +133,7 @@ class Offers:
 
     def _offer(self, candidate: Candidate, match: Match, document: ProviderDocument) -> None:
         unit, referral_id = self._unit, uuid7()
+        expires_at = unit.now + dt.timedelta(days=self._context.settings.referral_valid_days)
         unit.insert(
             Referral.table(),
             id=referral_id,
@@ -141,7 +142,8 @@ class Offers:
             provider_version_id=match.provider_version_id,
             status=ReferralStatus.OFFERED.value,
             created_at=unit.now,
-            expires_at=unit.now + dt.timedelta(days=self._context.settings.referral_valid_days),
+            expires_at=expires_at,
+            remind_at=self._remind_at(expires_at),
         )
         unit.record(
             candidate.submission_id,
@@ -164,6 +166,13 @@ class Offers:
             referral_id,
         )
         queue_email(self._context, unit, message, candidate.job)
+
+    def _remind_at(self, expires_at: dt.datetime) -> dt.datetime | None:
+        """None where the offer would be as new as the reminder."""
+        settings = self._context.settings
+        if settings.referral_reminder_days >= settings.referral_valid_days:
+            return None
+        return expires_at - dt.timedelta(days=settings.referral_reminder_days)
 
 
 def _language_of(document: ProviderDocument) -> str:
@@ -203,7 +212,7 @@ def close(
     unit.connection.execute(
         update(Referral)
         .where(Referral.id.in_([referral.id for referral in referrals]))
-        .values(status=after.value, expires_at=None, closed_at=unit.now)
+        .values(status=after.value, expires_at=None, remind_at=None, closed_at=unit.now)
     )
 
 

@@ -7,6 +7,7 @@ same bytes, and no token needs to be kept.
 import base64
 import datetime as dt
 import hashlib
+import hmac
 import re
 import uuid
 from enum import StrEnum
@@ -18,6 +19,9 @@ CODE_VALID = dt.timedelta(minutes=10)
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 """How 32 bytes look, URL-safe and without padding."""
+
+_UNSUBSCRIBE_TOKEN = re.compile(r"[A-Za-z0-9_-]{54}")
+"""16 bytes of the email's id and 24 of the signature."""
 
 
 class Audience(StrEnum):
@@ -42,6 +46,24 @@ def token_hash(token: str) -> bytes | None:
 def link_url(public_url: str, vault: Vault, email_id: uuid.UUID) -> str:
     """The absolute URL that an email carries."""
     return f"{public_url}/s/{token_for(vault, email_id)}"
+
+
+def unsubscribe_url(public_url: str, vault: Vault, email_id: uuid.UUID) -> str:
+    """Where the recipient of an email can end mail of its class (RFC 8058). It opens nothing, so it needs no row."""
+    return f"{public_url}/u/{_encode(email_id.bytes + _unsubscribe_signature(vault, email_id))}"
+
+
+def email_to_unsubscribe(vault: Vault, token: str) -> uuid.UUID | None:
+    """The email that a token of `unsubscribe_url` names; `None` unless we signed it."""
+    if _UNSUBSCRIBE_TOKEN.fullmatch(token) is None:
+        return None
+    raw = base64.urlsafe_b64decode(token + "==")
+    email_id = uuid.UUID(bytes=raw[:16])
+    return email_id if hmac.compare_digest(raw[16:], _unsubscribe_signature(vault, email_id)) else None
+
+
+def _unsubscribe_signature(vault: Vault, email_id: uuid.UUID) -> bytes:
+    return vault.derive_token("unsubscribe", email_id)[:24]
 
 
 def one_time_code(vault: Vault, code_id: uuid.UUID) -> str:

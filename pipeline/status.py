@@ -71,20 +71,36 @@ class EmailStatus(StrEnum):
 
     QUEUED = "queued"
     HANDED_OVER = "handed_over"  # the transport took responsibility for it
-    UNCERTAIN = "uncertain"  # the call's outcome is unknown: settled by a receipt or an operator, never by resending
+    DELIVERED = "delivered"  # the recipient's server took it, says the provider
+    BOUNCED = "bounced"  # the recipient's server refused it, at once or afterwards
+    DROPPED = "dropped"  # the provider took it and never tried to deliver it
+    COMPLAINED = "complained"  # delivered, and reported as unwanted
+    UNCERTAIN = "uncertain"  # the call's outcome is unknown: settled by a receipt or a stated policy, never blindly
+    SUPPRESSED = "suppressed"  # not sent: its address is on the suppression list for this class of mail
     FAILED = "failed"  # refused for good, or given up
-    CANCELLED = "cancelled"  # withdrawn before it was sent
+    CANCELLED = "cancelled"  # withdrawn before it was sent, or no longer of use
 
 
 E = EmailStatus
 
+_TOLD_BY_RECEIPTS = frozenset({E.DELIVERED, E.BOUNCED, E.DROPPED, E.COMPLAINED})
+
 EMAIL_TRANSITIONS: Mapping[EmailStatus, frozenset[EmailStatus]] = {
-    E.QUEUED: frozenset({E.HANDED_OVER, E.UNCERTAIN, E.FAILED, E.CANCELLED}),
-    E.HANDED_OVER: frozenset(),
-    # An operator or a receipt settles it one way or the other; sending it again is an operator's stated decision.
-    E.UNCERTAIN: frozenset({E.HANDED_OVER, E.FAILED, E.QUEUED}),
-    # A retried dead letter.
-    E.FAILED: frozenset({E.QUEUED}),
+    # A receipt may overtake the answer to the very call that sent it.
+    E.QUEUED: frozenset({E.HANDED_OVER, E.UNCERTAIN, E.SUPPRESSED, E.FAILED, E.CANCELLED}) | _TOLD_BY_RECEIPTS,
+    E.HANDED_OVER: _TOLD_BY_RECEIPTS,
+    # A server may take a message and return it later.
+    E.DELIVERED: frozenset({E.DROPPED, E.BOUNCED, E.COMPLAINED}),
+    # An operator may send it again, once the address or the reason is put right. Worse news may still come.
+    E.BOUNCED: frozenset({E.QUEUED, E.COMPLAINED}),
+    E.DROPPED: frozenset({E.QUEUED, E.BOUNCED, E.COMPLAINED}),
+    E.COMPLAINED: frozenset(),
+    # A receipt settles it, or after the hold the kind's policy: sent again once, or an operator is asked.
+    E.UNCERTAIN: frozenset({E.HANDED_OVER, E.FAILED, E.QUEUED, E.CANCELLED}) | _TOLD_BY_RECEIPTS,
+    # The suppression was lifted, and an operator retries; or a try before it, of unknown fate, had got through.
+    E.SUPPRESSED: frozenset({E.QUEUED}) | _TOLD_BY_RECEIPTS,
+    # A retried dead letter; or the provider delivers after all what it had answered with an error.
+    E.FAILED: frozenset({E.QUEUED}) | _TOLD_BY_RECEIPTS,
     E.CANCELLED: frozenset(),
 }
 

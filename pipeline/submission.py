@@ -1,6 +1,7 @@
 """What is kept of a submission, and how its sealed parts are read."""
 
 import datetime as dt
+import re
 import secrets
 import uuid
 from collections.abc import Iterable, Sequence
@@ -16,6 +17,7 @@ from pipeline.vault import DataKey, Vault
 
 # Crockford's base 32: no I, L, O or U, so that a reference survives a phone call.
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_REFERENCE = re.compile(rf"CR-[{_ALPHABET}]{{4}}-[{_ALPHABET}]{{4}}")
 
 
 class Part(StrEnum):
@@ -74,6 +76,12 @@ def new_reference() -> str:
     """A short code for people, such as `CR-7K4M-2QXD`; 40 random bits, and unique in the database."""
     letters = "".join(secrets.choice(_ALPHABET) for _ in range(8))
     return f"CR-{letters[:4]}-{letters[4:]}"
+
+
+def read_reference(typed: str) -> str | None:
+    """The reference that somebody typed, in any case, with or without `CR-`; None for what looks like none."""
+    reference = f"CR-{typed.strip().upper().removeprefix('CR-')}"
+    return reference if _REFERENCE.fullmatch(reference) else None
 
 
 def read_sealed(connection: Connection, ids: Iterable[uuid.UUID], parts: Sequence[Part]) -> dict[uuid.UUID, Sealed]:

@@ -1,22 +1,50 @@
 """Withdrawal ("this wasn't me"): everything about a submission stops, in one transaction and on record."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
 from pipeline.audit.actions import Action, Detail
+from pipeline.audit.record import canonical_details
 from pipeline.capacity import Room
-from pipeline.models import Email, Job, Quarantine, RecentRequest, Referral, Review, SecureLink, SecureSession
+from pipeline.context import Context
+from pipeline.email.kinds import RULES, EmailKind
+from pipeline.models import (
+    AuditEvent,
+    Email,
+    EmailAttempt,
+    Job,
+    Quarantine,
+    RecentRequest,
+    Referral,
+    Review,
+    SecureLink,
+    SecureSession,
+)
+from pipeline.outreach import Message, queue_email
 from pipeline.referral import HOLDS_THE_FACTS, close, read_referrals
 from pipeline.status import SUBMISSION_TRANSITIONS, EmailStatus, ReferralStatus, SubmissionStatus, check_email
+from pipeline.transports.receipt import SendOutcome
 from pipeline.unit_of_work import UnitOfWork
 
+_SURVIVE = [kind.value for kind, rules in RULES.items() if rules.survives_withdrawal]
+_ABOUT_REFERRALS = [EmailKind.REFERRAL.value, EmailKind.REFERRAL_REMINDER.value]
+_ARRIVED = frozenset({EmailStatus.HANDED_OVER, EmailStatus.DELIVERED, EmailStatus.COMPLAINED, EmailStatus.UNCERTAIN})
+"""Or may have."""
+_UNSETTLED = (EmailStatus.QUEUED, EmailStatus.UNCERTAIN)
+"""Whose job goes on: what became of them is still to be recorded."""
+_CAME_BACK = frozenset({EmailStatus.BOUNCED, EmailStatus.DROPPED})
+_LOOKED_AT = [Action.PAGE_OPENED.value, Action.PAGE_UNLOCKED.value]
 
-def withdraw(unit: UnitOfWork, submission_id: uuid.UUID, link_id: uuid.UUID) -> None:
+
+def withdraw(context: Context, unit: UnitOfWork, submission_id: uuid.UUID, link_id: uuid.UUID) -> None:
     """Stop everything; the link by which it was asked for stays, to say so again. Done already, it changes nothing.
 
     That link may be another submission's, which was joined to this one.
+
+    Providers that held the answers and know of the referral, or may, are told that it is withdrawn.
 
     An email that was being handed over just now may still arrive. A job that a worker has in hand finds nothing left
     to do.
@@ -31,19 +59,22 @@ def withdraw(unit: UnitOfWork, submission_id: uuid.UUID, link_id: uuid.UUID) -> 
             Action.SUBMISSION_WITHDRAWN,
             {Detail.LINK: str(link_id)},
         )
-    _close_referrals(unit, submission_id)
+    held = _close_referrals(unit, submission_id)
     _cancel_emails(unit, submission_id)
+    _tell_providers(context, unit, held)
     _revoke_links(unit, submission_id, link_id)
     _forget_work(unit.connection, submission_id)
 
 
-def _close_referrals(unit: UnitOfWork, submission_id: uuid.UUID) -> None:
-    referrals: Iterable[Referral] = read_referrals(unit.connection, [submission_id]).get(submission_id, [])
+def _close_referrals(unit: UnitOfWork, submission_id: uuid.UUID) -> Sequence[Referral]:
+    """Close those whose providers may read the answers, and return them as they were."""
+    referrals = read_referrals(unit.connection, [submission_id]).get(submission_id, [])
     held = [referral for referral in referrals if ReferralStatus(referral.status) in HOLDS_THE_FACTS]
     if held:
         room = Room(unit.connection, [referral.provider_id for referral in held])
         close(unit, held, ReferralStatus.WITHDRAWN, Action.REFERRAL_WITHDRAWN, room)
         room.save()
+    return held
 
 
 def _cancel_emails(unit: UnitOfWork, submission_id: uuid.UUID) -> None:
@@ -55,6 +86,7 @@ def _cancel_emails(unit: UnitOfWork, submission_id: uuid.UUID) -> None:
             Email.submission_id == submission_id,
             Email.status == EmailStatus.QUEUED.value,
             Email.attempt_id.is_(None),
+            Email.kind.not_in(_SURVIVE),
         )
         .values(status=EmailStatus.CANCELLED.value)
         .returning(Email.id, Email.kind, Email.recipient)
@@ -62,6 +94,71 @@ def _cancel_emails(unit: UnitOfWork, submission_id: uuid.UUID) -> None:
     for row in sorted(cancelled, key=lambda row: row.id):
         details = {Detail.EMAIL: str(row.id), Detail.KIND: row.kind, Detail.RECIPIENT: row.recipient}
         unit.record(submission_id, Action.EMAIL_CANCELLED, details)
+
+
+def _tell_providers(context: Context, unit: UnitOfWork, held: Sequence[Referral]) -> None:
+    """One email to each provider that knows of its referral, or may. What was never sent is cancelled by now: what is
+    read here cannot be sent afterwards without the mark that shows it.
+    """
+    if not held:
+        return
+    sent: dict[uuid.UUID, list[Any]] = {referral.id: [] for referral in held}
+    for row in _emails_about(unit.connection, held):
+        sent[row.subject_id].append(row)
+    opened = _opened(unit.connection, held[0].submission_id, [row.id for rows in sent.values() for row in rows])
+    for referral in held:
+        rows = sent[referral.id]
+        accepted = ReferralStatus(referral.status) is ReferralStatus.ACCEPTED
+        if rows and (accepted or any(_may_have_arrived(row) or row.id in opened for row in rows)):
+            message = Message(
+                referral.submission_id,
+                EmailKind.REFERRAL_WITHDRAWN,
+                rows[0].recipient,
+                rows[0].language,
+                f"withdrawn:{referral.id}",
+                referral.id,
+            )
+            queue_email(context, unit, message)
+
+
+def _emails_about(connection: Connection, referrals: Sequence[Referral]) -> Sequence[Any]:
+    """The emails that told of the referrals, oldest first; `doubtful`: it was tried, and nobody knows with what effect.
+
+    An email that is queued again may have arrived before.
+    """
+    doubtful = (
+        select(EmailAttempt.id)
+        .where(
+            EmailAttempt.email_id == Email.id,
+            EmailAttempt.outcome.is_(None) | (EmailAttempt.outcome == SendOutcome.UNCERTAIN.value),
+        )
+        .exists()
+        .label("doubtful")
+    )
+    statement = select(
+        Email.id, Email.subject_id, Email.recipient, Email.language, Email.status, Email.attempt_id, doubtful
+    ).where(
+        Email.submission_id == referrals[0].submission_id,
+        Email.subject_id.in_([referral.id for referral in referrals]),
+        Email.kind.in_(_ABOUT_REFERRALS),
+    )
+    return connection.execute(statement.order_by(Email.id)).all()
+
+
+def _may_have_arrived(row: Any) -> bool:
+    status = EmailStatus(row.status)
+    return status in _ARRIVED or row.attempt_id is not None or (row.doubtful and status not in _CAME_BACK)
+
+
+def _opened(connection: Connection, submission_id: uuid.UUID, email_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
+    """The emails whose link, which has the same id, somebody has looked at."""
+    by_details = {canonical_details({Detail.LINK: str(email_id)}): email_id for email_id in email_ids}
+    statement = select(AuditEvent.details).where(
+        AuditEvent.submission_id == submission_id,
+        AuditEvent.action.in_(_LOOKED_AT),
+        AuditEvent.details.in_(by_details),
+    )
+    return {by_details[details] for details in connection.execute(statement).scalars()}
 
 
 def _revoke_links(unit: UnitOfWork, submission_id: uuid.UUID, kept: uuid.UUID) -> None:
@@ -81,7 +178,7 @@ def _forget_work(connection: Connection, submission_id: uuid.UUID) -> None:
     """
     for waiting in (Review, Quarantine, RecentRequest):
         connection.execute(delete(waiting).where(waiting.submission_id == submission_id))
-    unsettled = select(Email.id).where(Email.submission_id == submission_id, Email.status == EmailStatus.QUEUED.value)
+    unsettled = select(Email.id).where(Email.submission_id == submission_id, Email.status.in_(_UNSETTLED))
     # Jobs that a worker holds or is just claiming are skipped: it locks jobs first and submissions second.
     free = (
         select(Job.id)

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import structlog
 
@@ -12,6 +13,7 @@ from pipeline.engine.lane import Lane
 from pipeline.engine.stage import whereabouts
 from pipeline.engine.sweep import sweep
 from pipeline.referral import ask_about_expired
+from pipeline.reminders import remind_of_referrals
 from tasks.wake import Waker
 
 log = structlog.get_logger(__name__)
@@ -80,7 +82,7 @@ class Worker:
                     self._busy.release()
 
     def _sweep(self, every_seconds: float) -> None:
-        duties = (ask_about_expired,)
+        duties = (ask_about_expired, partial(remind_of_referrals, self._context))
         swept = sweep(self._context.database, self._context.keys, self._engine.lanes, every_seconds, duties)
         for lane in swept.fed_lanes if swept else ():
             self._waker(lane)

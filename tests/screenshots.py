@@ -1,4 +1,4 @@
-"""Takes the pictures of the pages for the documentation: `make screenshots`.
+"""Takes the pictures of pages and emails for the documentation: `make screenshots`.
 
 A real stack over an empty folder, fictional people, and each page as it is on a phone and on a desktop, side by side.
 """
@@ -13,6 +13,9 @@ from pathlib import Path
 from playwright.sync_api import Browser
 
 from config.settings import PREFIX, ROOT
+from pipeline.email.kinds import EmailKind, Form
+from pipeline.email.message import Sender
+from pipeline.email.preview import in_scheme, previews
 from tests.journeys import browser
 from tests.journeys.installation import Careroute, running
 from tests.journeys.people import english
@@ -28,10 +31,17 @@ _SIDE_BY_SIDE = """<!DOCTYPE html>
   <style>
     body {{ margin: 0; display: inline-flex; gap: 28px; padding: 28px; background: #dfe5e2; }}
     img {{ display: block; height: {height}px; border-radius: 10px; box-shadow: 0 6px 24px #0003; }}
-    img:last-child {{ border-radius: 22px; outline: 7px solid #1e2b2c; outline-offset: -1px; }}
+    .phone {{ border-radius: 22px; outline: 7px solid #1e2b2c; outline-offset: -1px; }}
   </style>
   <body>{pictures}</body>
 </html>"""
+
+_EMAILS = {
+    EmailKind.RECOMMENDATION: False,
+    EmailKind.NO_MATCH: True,
+    EmailKind.REFERRAL_REMINDER: False,
+}
+"""Which emails are in the picture of emails, and whether dark."""
 
 Open = Callable[[Visitor], None]
 
@@ -53,7 +63,14 @@ def main() -> None:
             pictures = [_picture(chromium, careroute.url, width, open_page) for width in (DESKTOP, PHONE)]
             path = folder / f"{name}.png"
             path.write_bytes(_side_by_side(chromium, pictures))
-            sys.stdout.write(f"{path} ({path.stat().st_size // 1000} kB)\n")
+            _tell(path)
+        path = folder / "emails.png"
+        path.write_bytes(_side_by_side(chromium, _emails(chromium), phones=len(_EMAILS), scale=1))
+        _tell(path)
+
+
+def _tell(path: Path) -> None:
+    sys.stdout.write(f"{path} ({path.stat().st_size // 1000} kB)\n")
 
 
 def _pages(careroute: Careroute) -> dict[str, Open]:
@@ -86,10 +103,27 @@ def _picture(chromium: Browser, url: str, width: int, open_page: Open) -> bytes:
     return picture
 
 
-def _side_by_side(chromium: Browser, pictures: list[bytes]) -> bytes:
-    page = chromium.new_page(device_scale_factor=_SCALE, viewport={"width": 1400, "height": 800})
+def _emails(chromium: Browser) -> list[bytes]:
+    """Emails as they are on a phone."""
+    by_kind = {
+        email.kind: email.message.html
+        for email in reversed(list(previews(Sender("care@careroute.example", "Careroute"))))
+        if email.form is Form.NOTICE and email.message.language == "en"
+    }
+    page = chromium.new_page(viewport={"width": PHONE, "height": _SHOWN_HEIGHT})
+    pictures = []
+    for kind, dark in _EMAILS.items():
+        page.set_content(in_scheme(by_kind[kind], dark=dark))
+        pictures.append(page.screenshot())
+    page.close()
+    return pictures
+
+
+def _side_by_side(chromium: Browser, pictures: list[bytes], phones: int = 1, scale: float = _SCALE) -> bytes:
+    page = chromium.new_page(device_scale_factor=scale, viewport={"width": 1400, "height": 800})
     sources = [f"data:image/png;base64,{base64.b64encode(picture).decode()}" for picture in pictures]
-    images = "".join(f'<img src="{source}" alt="">' for source in sources)
+    kinds = ["phone" if number >= len(pictures) - phones else "" for number in range(len(pictures))]
+    images = "".join(f'<img src="{source}" class="{kind}" alt="">' for source, kind in zip(sources, kinds, strict=True))
     page.set_content(_SIDE_BY_SIDE.format(height=_SHOWN_HEIGHT, pictures=images))
     composed = page.locator("body").screenshot()
     page.close()

@@ -3,15 +3,17 @@
 import ast
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 import yaml
 
+from config.claims import CLAIMS_FILE, ClaimKind, reviewed_claims
 from config.settings import ROOT, Settings
 from pipeline.audit.actions import Action, Detail
 from pipeline.email.contexts import CONTEXTS
-from pipeline.email.kinds import EmailKind
+from pipeline.email.kinds import RULES, EmailKind
 from pipeline.lanes import LANE_NAMES
 from pipeline.models import Base
 from pipeline.schema import _script
@@ -20,10 +22,14 @@ from pipeline.submission import Part
 from pipeline.transports.receipt import SendOutcome
 
 PACKAGES = ("config", "pipeline", "tasks", "web", "cli", "embedded")
-PROMISES = re.compile(r"hipaa[ -]compliant|treatment recommended", re.IGNORECASE)
-DECISIONS = re.compile(r"\beligib(le|ility)\b|\belegible", re.IGNORECASE)
-"""Nobody is told that they are: providers decide that. Among staff it is the registries' word for what fits."""
 LONGEST_MODULE = 400
+
+
+def wordings(kind: ClaimKind) -> re.Pattern[str]:
+    """Of the reviewed phrases of a kind, with spaces or hyphens between their words."""
+    written = [words for phrase in reviewed_claims().phrases if phrase.kind is kind for words in phrase.wordings]
+    either = "|".join(r"[\s-]+".join(map(re.escape, words.split())) for words in written)
+    return re.compile(rf"\b(?:{either})\b", re.IGNORECASE)
 
 
 def sources(*packages: str) -> list[Path]:
@@ -59,6 +65,16 @@ def test_nothing_is_named_that_nothing_uses(enum: type) -> None:
     assert set(enum.__members__) - used == set()  # type: ignore[attr-defined]
 
 
+def test_mail_that_can_be_ended_says_how_and_other_mail_does_not() -> None:
+    ends = {kind for kind in EmailKind if "unsubscribe_link" in {field.name for field in fields(CONTEXTS[kind])}}
+    assert ends == {kind for kind in EmailKind if RULES[kind].mail_class.can_be_unsubscribed}
+
+
+def test_only_the_delivery_stage_and_disclose_give_leave_to_reveal_facts() -> None:
+    made = {relative(path) for path in sources(*PACKAGES) if re.search(r"\bDisclosure\(", path.read_text("utf-8"))}
+    assert made == {"pipeline/protected.py", "pipeline/stages/deliver.py"}
+
+
 def test_every_action_says_about_what_and_what() -> None:
     assert [action for action in Action if not re.fullmatch(r"[a-z]+:[a-z_]+", action)] == []
 
@@ -67,9 +83,11 @@ def test_every_kind_of_email_has_its_folder_its_parts_and_its_context() -> None:
     folder = ROOT / "templates" / "email"
     kinds = {path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith("_")}
     assert kinds == {kind.value for kind in EmailKind}
-    assert set(CONTEXTS) == set(EmailKind)
-    for kind in kinds:
-        assert {path.name for path in (folder / kind).iterdir()} == {"subject.txt", "body.txt", "body.mjml"}, kind
+    assert set(CONTEXTS) == set(RULES) == set(EmailKind)
+    notice, full = {"subject.txt", "body.txt", "body.mjml"}, {"full.txt", "full.mjml"}
+    for kind in EmailKind:
+        wanted = notice | full if RULES[kind].full_form_holds else notice
+        assert {path.name for path in (folder / kind).iterdir()} == wanted, kind
 
 
 def texts_for_people() -> Iterator[Path]:
@@ -77,7 +95,7 @@ def texts_for_people() -> Iterator[Path]:
     for pattern in ("templates/**/*.html", "templates/**/*.txt", "templates/**/*.mjml", "templates/**/*.po"):
         yield from ROOT.glob(pattern)
     for pattern in ("config/*.yaml", "web/static/*"):
-        yield from ROOT.glob(pattern)
+        yield from (path for path in ROOT.glob(pattern) if path != CLAIMS_FILE)
     yield from sources("web", "pipeline/email", "pipeline/secure_pages", "pipeline/validation")
     yield from (ROOT / "pipeline" / "scoring" / name for name in ("words.py", "notices.py", "explanation.py"))
 
@@ -89,10 +107,12 @@ def product_texts() -> Iterator[Path]:
     yield from sources(*PACKAGES)
 
 
-@pytest.mark.parametrize(("texts", "phrases"), [(product_texts, PROMISES), (texts_for_people, DECISIONS)])
-def test_no_text_promises_what_the_product_does_not_do(
-    texts: Callable[[], Iterator[Path]], phrases: re.Pattern[str]
-) -> None:
+@pytest.mark.parametrize(
+    ("texts", "kind"), [(product_texts, ClaimKind.PRODUCT), (texts_for_people, ClaimKind.DECISION)]
+)
+def test_no_text_promises_what_the_product_does_not_do(texts: Callable[[], Iterator[Path]], kind: ClaimKind) -> None:
+    # Nobody is told that they are eligible: providers decide that. Among staff it is the registries' word.
+    phrases = wordings(kind)
     found = {
         f"{relative(path)}:{number}: {line.strip()}"
         for path in texts()

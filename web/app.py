@@ -5,7 +5,10 @@ from starlette.middleware import Middleware
 
 from web.api import api_router
 from web.body_limit import BodyLimitMiddleware
+from web.events import MAX_EVENTS_BYTES, SENDGRID_EVENTS, events_router
 from web.health import health_router
+from web.mailbox import mailbox_router
+from web.metrics import metrics_router
 from web.pages import Pages
 from web.problems import Problems
 from web.rate_limit import RateLimit
@@ -15,7 +18,9 @@ from web.secure_pages import secure_router
 from web.security import SecurityHeadersMiddleware
 from web.services import Services
 from web.static_files import STATIC, VersionedFiles
+from web.status_link import status_link_router
 from web.unexpected import UnexpectedErrorMiddleware
+from web.unsubscribe import unsubscribe_router
 
 
 def create_app(services: Services) -> FastAPI:
@@ -34,13 +39,19 @@ def create_app(services: Services) -> FastAPI:
             Middleware(RequestIdMiddleware),
             Middleware(SecurityHeadersMiddleware, https=settings.effective_public_url.startswith("https://")),
             Middleware(UnexpectedErrorMiddleware, problems=problems),
-            Middleware(BodyLimitMiddleware, problems=problems),
+            Middleware(BodyLimitMiddleware, problems=problems, larger={SENDGRID_EVENTS: MAX_EVENTS_BYTES}),
         ],
     )
     problems.install(app)
     app.include_router(screening_router(services, pages, limit))
     app.include_router(secure_router(services, pages, limit))
+    app.include_router(status_link_router(services.new_links, pages, limit))
+    app.include_router(unsubscribe_router(services.unsubscribing, pages))
     app.include_router(api_router(services))
     app.include_router(health_router(services))
+    app.include_router(events_router(services.receipts))
+    app.include_router(metrics_router(services.metrics, settings.metrics_token))
+    if services.mailbox is not None:
+        app.include_router(mailbox_router(settings, services.mailbox, pages))
     app.mount("/static", VersionedFiles(directory=STATIC))
     return app

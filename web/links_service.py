@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from config.conditions import Evidence
 from pipeline.context import Context
 from pipeline.secure_link import CODE_VALID, Audience
-from pipeline.secure_pages import adding, answering, asking, code, link, opening, session, stopping
-from pipeline.secure_pages.person import PersonView, Recommended
+from pipeline.secure_pages import adding, answering, code, link, opening, session, stopping
+from pipeline.secure_pages.person import Asked, PersonView, Recommended
 from pipeline.secure_pages.provider import ReferralView
 from pipeline.secure_pages.wording import Line
 from pipeline.status import SubmissionStatus
@@ -82,7 +82,7 @@ class DatabaseLinks:
         match result:
             case opening.Opened(view, key):
                 begun = Session(key, int(session.SESSION.total_seconds())) if key else None
-                return Opened(_person_page(view) if isinstance(view, PersonView) else _referral_page(view), begun)
+                return Opened(person_page(view) if isinstance(view, PersonView) else _referral_page(view), begun)
             case opening.Wrong(found):
                 return WrongFactor(_gate(found), found.attempts_left)
             case other:
@@ -118,7 +118,7 @@ class DatabaseLinks:
         )
         match result:
             case adding.Received(reception, view, problems):
-                return AnswersRead(_person_page(view), Reception(reception.value), problems)
+                return AnswersRead(person_page(view), Reception(reception.value), problems)
             case session.SessionEnded(found):
                 return _gate(found)
             case stopping.Stopped(found):
@@ -127,7 +127,7 @@ class DatabaseLinks:
                 return _no_entry(other)
 
     def stop(self, visit: Visit) -> Stopped | Closed:
-        match unless_unavailable(lambda: stopping.stop(self._context, visit.token, visit.request_id)):
+        match unless_unavailable(lambda: stopping.stop(self._context, visit.token, visit.request_id, self._wake)):
             case stopping.Stopped(found):
                 return Stopped(found.language)
             case link.Closed():
@@ -144,7 +144,8 @@ def _no_entry(result: link.Closed | link.Locked) -> Closed | Locked:
     return Locked(result.seconds, result.link.language) if isinstance(result, link.Locked) else Closed()
 
 
-def _person_page(view: PersonView) -> RecommendationsPage:
+def person_page(view: PersonView) -> RecommendationsPage:
+    """What the page shows of what the core says."""
     return RecommendationsPage(
         language=view.language,
         reference=view.reference,
@@ -159,7 +160,7 @@ def _person_page(view: PersonView) -> RecommendationsPage:
     )
 
 
-def _question(found: asking.OpenQuestion) -> OpenQuestion:
+def _question(found: Asked) -> OpenQuestion:
     return OpenQuestion(found.question.id, found.wording, found.answer)
 
 

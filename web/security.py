@@ -1,7 +1,7 @@
 """Response headers that hold on every answer, errors included.
 
 Pages load nothing but this application's own files, run no inline script or style, are never framed, stored by a
-cache, or named in a referrer: a secure link's path is a secret.
+cache, or named in a referrer: a secure link's path is a secret. An answer may state a header of its own.
 """
 
 from starlette.datastructures import MutableHeaders
@@ -16,6 +16,7 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
+    "Cache-Control": "no-store",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=(), browsing-topics=()",
@@ -40,9 +41,9 @@ class SecurityHeadersMiddleware:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers.update(self.headers)
-                # Only our own static files say that they may be kept.
-                headers.setdefault("Cache-Control", "no-store")
+                # A few answers say otherwise: our own static files may be kept, and the mailbox frames an email.
+                for name, value in self.headers.items():
+                    headers.setdefault(name, value)
             await send(message)
 
         await self.app(scope, receive, send_with_headers)

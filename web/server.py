@@ -17,8 +17,13 @@ from web.app import create_app
 from web.health_service import DatabaseHealth
 from web.intake_service import DatabaseIntake
 from web.links_service import DatabaseLinks
+from web.mailbox import can_be_browsed
+from web.mailbox_service import DatabaseMailbox
+from web.new_links_service import DatabaseNewLinks
+from web.receipts_service import DatabaseMetrics, DatabaseReceipts
 from web.services import Services
 from web.tally import Tally
+from web.unsubscribe_service import DatabaseUnsubscribing
 
 _MOST_CONNECTIONS = 1000
 _KEEP_ALIVE_SECONDS = 75  # longer than the proxies in front keep theirs, so that they never write to a closed one
@@ -80,5 +85,10 @@ def compose(context: Context, wake: Callable[[str], None], tally: Tally) -> Serv
         conditions=context.conditions,
         intake=DatabaseIntake(context, wake, tally),
         links=DatabaseLinks(context, wake),
+        new_links=DatabaseNewLinks(context, wake),
+        unsubscribing=DatabaseUnsubscribing(context),
         health=DatabaseHealth(context.database),
+        receipts=DatabaseReceipts(context, wake),
+        metrics=DatabaseMetrics(context),
+        mailbox=DatabaseMailbox(context) if can_be_browsed(context.settings) else None,
     )

@@ -16,6 +16,10 @@ from config.providers import ProgramKind
 from config.screening import Screening
 from config.settings import Settings
 from pipeline.validation import Answer, FieldProblem
+from web.mailbox import MailFolder
+from web.new_links import NewLinks
+from web.receipts import Metrics, Receipts
+from web.unsubscribing import Unsubscribing
 
 
 class Unavailable(Exception):
@@ -381,4 +385,9 @@ class Services:
     conditions: Conditions
     intake: Intake
     links: SecureLinks
+    new_links: NewLinks
+    unsubscribing: Unsubscribing
     health: Health
+    receipts: Receipts
+    metrics: Metrics
+    mailbox: MailFolder | None = None

@@ -27,7 +27,8 @@ def send_one(
         email = taken.session.get_one(Email, email_id, with_for_update=True)
         if email.status != EmailStatus.QUEUED:
             return
-        receipt = transport.send(stage.work(_letter(taken, email)))
+        composed = stage.work(_letter(taken, email))
+        receipt = transport.send(composed.message, composed.content)
         if receipt.outcome is not SendOutcome.ACCEPTED:
             raise NotAccepted(receipt.code)
         _record(taken, email, transport.name, receipt)
@@ -44,6 +45,8 @@ def _letter(taken: Step, email: Email) -> Letter:
     return Letter(
         email_id=email.id,
         attempt_id=None,
+        status=EmailStatus.QUEUED,
+        detail=None,
         kind=EmailKind(email.kind),
         language=email.language,
         recipient=email.recipient,
@@ -52,6 +55,9 @@ def _letter(taken: Step, email: Email) -> Letter:
         reference=sealed.reference,
         provider=taken.context.networks.current(connection).document_of(provider_id) if to_provider else None,
         expires_at=expires_at,
+        still_of_use=True,
+        address_index=None,
+        suppressed=None,
     )
 
 

@@ -30,11 +30,24 @@ class Action(StrEnum):
     EMAIL_UNCERTAIN = "email:uncertain"
     EMAIL_FAILED = "email:failed"
     EMAIL_CANCELLED = "email:cancelled"
+    EMAIL_SUPPRESSED = "email:suppressed"
+    EMAIL_REFUSED = "email:refused"
+    EMAIL_REQUEUED = "email:requeued"
+    EMAIL_DEFERRED = "email:deferred"
+    EMAIL_DELIVERED = "email:delivered"
+    EMAIL_BOUNCED = "email:bounced"
+    EMAIL_DROPPED = "email:dropped"
+    EMAIL_COMPLAINED = "email:complained"
+
+    SUPPRESSION_ADDED = "suppression:added"
+    SUPPRESSION_LIFTED = "suppression:lifted"
+    SUPPRESSION_LOOKED_UP = "suppression:looked_up"
 
     PAGE_OPENED = "page:opened"
     PAGE_UNLOCK_FAILED = "page:unlock_failed"
     PAGE_UNLOCKED = "page:unlocked"
     CODE_REQUESTED = "code:requested"
+    LINK_REQUESTED = "link:requested"
     FACTS_DISCLOSED = "facts:disclosed"
 
     JOB_DIED = "job:died"
@@ -42,6 +55,8 @@ class Action(StrEnum):
     JOB_DISCARDED = "job:discarded"
     LANE_PAUSED = "lane:paused"
     LANE_RESUMED = "lane:resumed"
+    BREAKER_OPENED = "breaker:opened"
+    BREAKER_CLOSED = "breaker:closed"
     PROVIDERS_IMPORTED = "providers:imported"
     PROVIDERS_REHEARSED = "providers:rehearsed"
 
@@ -68,9 +83,14 @@ class Detail(StrEnum):
     CAUSE = "cause"
     RECIPIENT = "recipient"
     TRANSPORT = "transport"
+    FORM = "form"
+    CONTENT_HASH = "content_hash"
+    ATTEMPT_ID = "attempt_id"
+    MAIL_CLASS = "mail_class"
     MESSAGE = "message"
     CODE = "code"
     LANE = "lane"
+    UNTIL = "until"
     LINK = "link"
     PURPOSE = "purpose"
     ADDED = "added"
@@ -82,7 +102,7 @@ class Detail(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who did it: a lane of the pipeline, a source, staff at the command line, a provider, or the person."""
+    """Who did it: a lane of the pipeline, a source, staff at the command line, a provider, the person, or a visitor."""
 
     kind: str
     id: str
@@ -105,6 +125,11 @@ def staff(user: str) -> Actor:
 
 def provider(provider_id: str) -> Actor:
     return Actor("provider", provider_id)
+
+
+def visitor() -> Actor:
+    """Somebody on a public page, of whom nothing is known."""
+    return Actor("visitor", "unknown")
 
 
 def person(submission_id: uuid.UUID) -> Actor:

@@ -1,14 +1,20 @@
 """What each kind of email may know. Anything not named here cannot be rendered: templates run under StrictUndefined.
 
-No context has a field for a health fact, for a provider's name (mail to the person) or for a person's name (mail to a
-provider). Links and codes open things, so they are kept out of every `repr`.
+Only `details` holds facts, for a kind's full form. They are protected: a notice form that touches them is refused.
+Links and codes open things, so they are kept out of every `repr`.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import ClassVar, get_args
+from typing import Any, ClassVar, Self, TypeVar, get_args
 
+from config.screening import DataClass
+from pipeline.email.details import InformationNeededDetails, RecommendationDetails, ReferralDetails
 from pipeline.email.kinds import EmailKind
+from pipeline.protected import Disclosure, Protected
+
+WITHHELD: Protected[Any] = Protected(None, DataClass.HEALTH)
+"""Stands for details that were not read: a notice form that touches them is refused all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,13 @@ class _AboutRequest:
     link: str = field(repr=False)
     """Absolute URL of the page that has the rest."""
     organisation: Organisation
+
+
+@dataclass(frozen=True, slots=True)
+class _Requested(_AboutRequest):
+    """Mail of class `requested`: whoever gets it can end it."""
+
+    unsubscribe_link: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,24 +73,39 @@ class InReview(_AboutRequest):
 
 
 @dataclass(frozen=True, slots=True)
-class InformationNeeded(_AboutRequest):
-    """To the person: a few more answers would decide; the link's page asks the questions, the email never does."""
+class InformationNeeded(_Requested):
+    """To the person: a few more answers would decide; the link's page asks the questions."""
 
+    details: Protected[InformationNeededDetails] | InformationNeededDetails = field(default=WITHHELD, repr=False)
     kind: ClassVar[EmailKind] = EmailKind.INFORMATION_NEEDED
 
+    def revealed(self, disclosure: Disclosure) -> Self:
+        return replace(self, details=_revealed(self.details, disclosure))
+
 
 @dataclass(frozen=True, slots=True)
-class Recommendation(_AboutRequest):
+class Recommendation(_Requested):
     """To the person: the results are ready behind the link."""
 
+    details: Protected[RecommendationDetails] | RecommendationDetails = field(default=WITHHELD, repr=False)
     kind: ClassVar[EmailKind] = EmailKind.RECOMMENDATION
+
+    def revealed(self, disclosure: Disclosure) -> Self:
+        return replace(self, details=_revealed(self.details, disclosure))
 
 
 @dataclass(frozen=True, slots=True)
-class NoMatch(_AboutRequest):
+class NoMatch(_Requested):
     """To the person: no provider can be suggested now, and what to do next."""
 
     kind: ClassVar[EmailKind] = EmailKind.NO_MATCH
+
+
+@dataclass(frozen=True, slots=True)
+class StatusLink(_AboutRequest):
+    """To the person, who asked for it: a new link to the request's page."""
+
+    kind: ClassVar[EmailKind] = EmailKind.STATUS_LINK
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +114,29 @@ class Referral(_AboutRequest):
 
     expires_on: date
     """The last day, in the provider's time zone, on which it can be accepted."""
+    details: Protected[ReferralDetails] | ReferralDetails = field(default=WITHHELD, repr=False)
     kind: ClassVar[EmailKind] = EmailKind.REFERRAL
+
+    def revealed(self, disclosure: Disclosure) -> Self:
+        return replace(self, details=_revealed(self.details, disclosure))
+
+
+@dataclass(frozen=True, slots=True)
+class ReferralReminder(_Requested):
+    """To a provider that has not answered yet."""
+
+    expires_on: date
+    """As in `Referral`."""
+    kind: ClassVar[EmailKind] = EmailKind.REFERRAL_REMINDER
+
+
+@dataclass(frozen=True, slots=True)
+class ReferralWithdrawn:
+    """To a provider that held a referral: the person took the request back, and its page is closed."""
+
+    reference: str
+    organisation: Organisation
+    kind: ClassVar[EmailKind] = EmailKind.REFERRAL_WITHDRAWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +150,8 @@ class OneTimeCode:
     kind: ClassVar[EmailKind] = EmailKind.ONE_TIME_CODE
 
 
+D = TypeVar("D")
+
 EmailContext = (
     Confirmation
     | PleaseCorrect
@@ -108,9 +160,19 @@ EmailContext = (
     | InformationNeeded
     | Recommendation
     | NoMatch
+    | StatusLink
     | Referral
+    | ReferralReminder
+    | ReferralWithdrawn
     | OneTimeCode
 )
 
 CONTEXTS: dict[EmailKind, type[EmailContext]] = {context.kind: context for context in get_args(EmailContext)}
 """The registry: exactly one context per kind (a test holds it against the kinds and the template folders)."""
+
+WithDetails = InformationNeeded | Recommendation | Referral
+"""The contexts whose kinds have a full form."""
+
+
+def _revealed(details: Protected[D] | D, disclosure: Disclosure) -> D:
+    return disclosure.reveal(details) if isinstance(details, Protected) else details

@@ -59,6 +59,8 @@ class Outgoing:
     html: str = field(repr=False)
     language: str
     date: datetime
+    unsubscribe_url: str | None = field(default=None, repr=False)
+    """Where a mail program may end this class of mail by one click; None for mail that cannot be unsubscribed."""
 
     @property
     def message_id(self) -> str:
@@ -67,11 +69,15 @@ class Outgoing:
     @property
     def extra_headers(self) -> dict[str, str]:
         """Headers beyond the usual, the same by every transport."""
-        return {
+        headers = {
             "Message-ID": self.message_id,
             "Auto-Submitted": "auto-generated",  # RFC 3834: no vacation notice answers it
             "Content-Language": self.language,
         }
+        if self.unsubscribe_url is not None:  # RFC 8058, 3.1: both, once each, and covered by the DKIM signature
+            headers["List-Unsubscribe"] = f"<{self.unsubscribe_url}>"
+            headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+        return headers
 
 
 def compose(
@@ -82,6 +88,7 @@ def compose(
     *,
     attempt_id: UUID | None = None,
     date: datetime | None = None,
+    unsubscribe_url: str | None = None,
 ) -> Outgoing:
     """Address a rendered email.
 
@@ -100,6 +107,7 @@ def compose(
         html=rendered.html,
         language=rendered.language,
         date=date or datetime.now(UTC),
+        unsubscribe_url=unsubscribe_url,
     )
 
 

@@ -1,30 +1,28 @@
 """From a context to subject, text and HTML. MJML is compiled once per process; sending runs Jinja only.
 
 Each kind is a folder `templates/email/<kind>/` with `subject.txt`, `body.txt` (written, not stripped from the HTML) and
-`body.mjml`, over parts in `_base/`. Message ids are the English texts; `{% trans %}` looks them up in the catalogue.
-
-Where control tags may stand in MJML, since the compiler knows nothing of Jinja and moves loose text out of tables:
-between components and between the rows of an `<mj-table>` inside `<mj-raw>`; inside one `<mj-text>` bare.
+`body.mjml`, over parts in `_base/`; a kind with a full form also has `full.txt` and `full.mjml`. A subject knows the
+reference and nothing else; protected values refuse to be rendered (`DisclosureRefused`). Message ids
+are the English texts; `{% trans %}` looks them up in the catalogue.
 """
 
-import re
 from dataclasses import dataclass, fields
 from datetime import date
 from functools import cache, lru_cache
-from pathlib import Path
 
-import mrml
 from babel.dates import format_date
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markupsafe import Markup
 
 from config.screening import LANGUAGES
+from pipeline.email.compiling import TEMPLATES, compiled, whole_text
 from pipeline.email.contexts import CONTEXTS, EmailContext
-from pipeline.email.kinds import EmailKind
+from pipeline.email.kinds import RULES, EmailKind, Form
 from pipeline.email.trans import TranslatedWhenCompiled
 from pipeline.translation import translations
 
-_INCLUDE = re.compile(r'<mj-include path="([^"]+)" />')
-TEMPLATES = Path(__file__).resolve().parent.parent.parent / "templates" / "email"
+_UNBROKEN = Markup('<span style="white-space:nowrap">%s</span>')
+_BODY = {Form.NOTICE: "body", Form.FULL: "full"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,38 +42,46 @@ class _Templates:
     html: Template
 
 
-def render(kind: EmailKind, language: str, context: EmailContext) -> Rendered:
+def render(kind: EmailKind, language: str, context: EmailContext, form: Form = Form.NOTICE) -> Rendered:
     """Render one email.
 
-    Raises TypeError if the context belongs to another kind, KeyError for an unknown language, and
-    jinja2.UndefinedError if a template names what its context does not have.
+    Raises TypeError if the context belongs to another kind, KeyError for an unknown language, jinja2.UndefinedError if
+    a template names what its context does not have, and DisclosureRefused if it uses a value that is still protected.
     """
     if type(context) is not CONTEXTS[kind]:
         raise TypeError(f"{kind} is rendered from {CONTEXTS[kind].__name__}, not from {type(context).__name__}")
-    templates = _templates(kind, language)
+    templates = _templates(kind, language, form)
+    subject = templates.subject.render(reference=context.reference, language=language)
     values: dict[str, object] = {name: getattr(context, name) for name in _field_names(kind)}
     values["language"] = language
-    subject = templates.subject.render(values)
     values["subject"] = subject
-    return Rendered(language, subject, templates.text.render(values), templates.html.render(values))
+    text = templates.text.render(values)
+    values["reference"] = _UNBROKEN % context.reference
+    return Rendered(language, subject, text, templates.html.render(values))
 
 
 def warm_up() -> None:
     """Compile every kind in every language, so that the first emails of a process are as fast as the rest."""
     for kind in EmailKind:
-        for language in LANGUAGES:
-            _templates(kind, language)
+        for form in forms(kind):
+            for language in LANGUAGES:
+                _templates(kind, language, form)
+
+
+def forms(kind: EmailKind) -> tuple[Form, ...]:
+    """The forms that a kind has templates for."""
+    return (Form.NOTICE,) if RULES[kind].full_form_holds is None else (Form.NOTICE, Form.FULL)
 
 
 @cache
-def _templates(kind: EmailKind, language: str) -> _Templates:
+def _templates(kind: EmailKind, language: str, form: Form) -> _Templates:
     if language not in LANGUAGES:
         raise KeyError(f"no emails in language {language!r}")
     plain, html = _environment(language, autoescape=False), _environment(language, autoescape=True)
     return _Templates(
         subject=plain.get_template(f"{kind}/subject.txt"),
-        text=plain.get_template(f"{kind}/body.txt"),
-        html=html.from_string(_compiled(kind)),
+        text=plain.from_string(whole_text(f"{kind}/{_BODY[form]}.txt")),
+        html=html.from_string(_compiled(kind, form)),
     )
 
 
@@ -95,18 +101,9 @@ def _environment(language: str, *, autoescape: bool) -> Environment:
 
 
 @cache
-def _compiled(kind: EmailKind) -> str:
-    """The kind's MJML as an HTML template. No web fonts: opening an email must not call anyone."""
-    output = mrml.to_html(_with_parts(kind), render_options=mrml.RenderOptions(disable_comments=True, fonts={}))
-    if output.warnings:
-        raise ValueError(f"{kind}/body.mjml: " + ", ".join(warning.kind for warning in output.warnings))
-    return output.content
-
-
-def _with_parts(kind: EmailKind) -> str:
-    """The kind's MJML with its parts put in as text: mrml renders an included body part outside its column."""
-    source = (TEMPLATES / kind / "body.mjml").read_text(encoding="utf-8")
-    return _INCLUDE.sub(lambda found: (TEMPLATES / found[1]).read_text(encoding="utf-8"), source)
+def _compiled(kind: EmailKind, form: Form) -> str:
+    """Once for all languages."""
+    return compiled(f"{kind}/{_BODY[form]}.mjml")
 
 
 @cache

@@ -1,8 +1,9 @@
-"""The tables, by room: submissions, work (jobs), outreach (referrals, emails, links), providers, audit."""
+"""The tables, by room: submissions, work (jobs), outreach (referrals, links), mail, providers, audit."""
 
 from pipeline.models.audit import AuditEvent, AuditPending, AuditSeries
 from pipeline.models.base import Base
-from pipeline.models.outreach import Email, OneTimeCode, ProviderLoad, Referral, SecureLink, SecureSession
+from pipeline.models.mail import Email, EmailAttempt, MailEvent, MailTally, Suppression, TransportBreaker
+from pipeline.models.outreach import OneTimeCode, ProviderLoad, Referral, SecureLink, SecureSession
 from pipeline.models.providers import NetworkRevision, ProviderVersion
 from pipeline.models.submissions import (
     Assessment,
@@ -30,11 +31,14 @@ __all__ = [
     "DeadJob",
     "Duplicate",
     "Email",
+    "EmailAttempt",
     "Heartbeat",
     "IntakeKey",
     "Job",
     "KeyFingerprint",
     "LanePause",
+    "MailEvent",
+    "MailTally",
     "NetworkRevision",
     "OneTimeCode",
     "PersonIndex",
@@ -50,4 +54,6 @@ __all__ = [
     "SecureSession",
     "SourceTally",
     "Submission",
+    "Suppression",
+    "TransportBreaker",
 ]

@@ -1,4 +1,4 @@
-"""What goes out: referrals to providers, emails, and the secure links behind them."""
+"""What is offered to providers, and the secure links by which people and providers look at it."""
 
 import datetime as dt
 import uuid
@@ -21,6 +21,12 @@ class Referral(Base):
             postgresql_where=text("expires_at IS NOT NULL"),
             sqlite_where=text("expires_at IS NOT NULL"),
         ),
+        Index(
+            "ix_referral_remind_at",
+            "remind_at",
+            postgresql_where=text("remind_at IS NOT NULL"),
+            sqlite_where=text("remind_at IS NOT NULL"),
+        ),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -30,6 +36,7 @@ class Referral(Base):
     status: Mapped[str]
     created_at: Mapped[dt.datetime]
     expires_at: Mapped[dt.datetime | None]
+    remind_at: Mapped[dt.datetime | None] = mapped_column(comment="Empty once the provider was reminded, or answered.")
     closed_at: Mapped[dt.datetime | None]
 
 
@@ -47,35 +54,6 @@ class ProviderLoad(Base):
     month: Mapped[str] = mapped_column(server_default=text("''"), comment="Its own calendar month, 2026-11, likewise.")
     month_referrals: Mapped[int] = mapped_column(server_default="0")
     last_offered_at: Mapped[dt.datetime | None] = mapped_column(comment="Ties go to the longest wait.")
-
-
-class Email(Base):
-    """One message to one recipient for one cause. Addresses and bodies are not kept here.
-
-    `attempt_id` is set, and committed, just before the transport is called and cleared when its answer is recorded:
-    a row found with one after its lease ended may or may not have been sent.
-    """
-
-    __tablename__ = "email"
-    __table_args__ = (
-        UniqueConstraint("submission_id", "kind", "recipient", "cause"),
-        {"postgresql_with": {"fillfactor": 70}},
-    )
-
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
-    submission_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("submission.id"))
-    kind: Mapped[str]
-    recipient: Mapped[str] = mapped_column(comment="`person` or `provider:<id>`.")
-    cause: Mapped[str]
-    subject_id: Mapped[uuid.UUID | None] = mapped_column(comment="The referral or one-time code it is about.")
-    language: Mapped[str]
-    status: Mapped[str]
-    created_at: Mapped[dt.datetime]
-    attempt_id: Mapped[uuid.UUID | None]
-    transport: Mapped[str | None]
-    handed_over_at: Mapped[dt.datetime | None]
-    provider_message_id: Mapped[str | None]
-    detail: Mapped[str | None]
 
 
 class SecureLink(Base):

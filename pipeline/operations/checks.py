@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
 from config.conditions import load_conditions
+from config.event_keys import read_event_keys
 from config.providers import load_providers
 from config.screening import load_screening
 from config.settings import MailTransport, Settings
@@ -28,8 +29,9 @@ from pipeline.transports import open_transport
 
 
 class Outcome(StrEnum):
-    """`warning` does not fail the whole."""
+    """`warning` does not fail the whole; a `note` says what is needed, and judges nothing."""
 
+    NOTE = "note"
     GOOD = "good"
     WARNING = "warning"
     FAILED = "failed"
@@ -55,6 +57,7 @@ def run_checks(
     yield from _database(settings)
     yield _broker(settings, broker_answers)
     yield _mail(settings)
+    yield from _receipts(settings)
 
 
 def _files(settings: Settings, secrets_folder: Path | None) -> Iterator[Check]:
@@ -125,6 +128,18 @@ def _mail(settings: Settings) -> Check:
     if transport is MailTransport.NULL:
         return Check("mail", Outcome.WARNING, "null accepts and forgets every email: for measuring only")
     return Check("mail", Outcome.GOOD, f"by {transport}, from {settings.mail_from}")
+
+
+def _receipts(settings: Settings) -> Iterator[Check]:
+    if settings.sendgrid_event_public_keys:  # read with the settings: a wrong one does not come so far
+        number = len(read_event_keys(settings.sendgrid_event_public_keys))
+        yield Check("receipts", Outcome.GOOD, f"believed if signed by SendGrid ({number} configured)")
+    elif settings.mail_transport is MailTransport.SENDGRID:
+        told = (
+            "CAREROUTE_SENDGRID_EVENT_PUBLIC_KEYS is not set: nobody will know what became of an email. Switch on "
+            "SendGrid's Signed Event Webhook, for <public URL>/v1/events/sendgrid, and set its verification key"
+        )
+        yield Check("receipts", Outcome.WARNING, told)
 
 
 def _has_providers(database: Database) -> bool:

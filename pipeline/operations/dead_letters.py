@@ -18,7 +18,7 @@ from pipeline.unit_of_work import UnitOfWork, begin
 _BATCH = 500
 """Dead letters a transaction: a long one would hold up the workers."""
 
-_SETTLED = frozenset({EmailStatus.HANDED_OVER, EmailStatus.CANCELLED})
+_SETTLED = frozenset({EmailStatus.HANDED_OVER, EmailStatus.DELIVERED, EmailStatus.COMPLAINED, EmailStatus.CANCELLED})
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,12 @@ from typing import Any
 from sqlalchemy import select
 
 from config.screening import DataClass, QuestionType, Screening
-from pipeline.audit.actions import Action, Actor, Detail
+from pipeline.audit.actions import Actor, Detail
 from pipeline.audit.record import DetailValue
 from pipeline.context import Context
 from pipeline.models import Duplicate, Review, Submission
+from pipeline.protected import Disclosure, Purpose, disclose
+from pipeline.protected_parts import ProtectedAnswers, open_answers, open_assessment
 from pipeline.providers import NetworkInForce, read_documents
 from pipeline.scoring.availability import closed
 from pipeline.scoring.explanation import ProgramRecord, StaffExplanation, explain_to_staff, read_explanation
@@ -25,13 +27,10 @@ from pipeline.secure_pages.wording import Line, Wording
 from pipeline.status import SubmissionStatus
 from pipeline.submission import Part, Sealed, read_sealed
 from pipeline.unit_of_work import UnitOfWork, begin
-from pipeline.validation import Answer
 from pipeline.validation.answers import age_on
 
 _LANGUAGE = "en"
 """Of the command line."""
-
-_PURPOSE = "review"
 
 
 class ReviewRefused(Exception):
@@ -78,19 +77,18 @@ def open_case(context: Context, actor: Actor, submission_id: uuid.UUID) -> Revie
     with context.database.read() as connection:
         in_force = context.networks.current(connection)
     with begin(context.database, context.keys, actor) as unit:
-        case = _read_case(context, unit, lock_in_review(unit, submission_id), in_force)
-        record_access(unit, submission_id)
-    return case
+        waiting = lock_in_review(unit, submission_id)
+        return _read_case(context, unit, waiting, in_force, record_access(unit, submission_id))
 
 
-def record_access(unit: UnitOfWork, submission_id: uuid.UUID) -> None:
+def record_access(unit: UnitOfWork, submission_id: uuid.UUID) -> Disclosure:
     """Whoever acts in this unit of work learns of a person's health once it is committed."""
-    unit.record(submission_id, Action.FACTS_DISCLOSED, disclosure_to(unit.actor))
+    return disclose(unit, submission_id, Purpose.REVIEW, str(unit.actor))
 
 
 def disclosure_to(actor: Actor) -> dict[Detail, DetailValue]:
     """The details of the record that an expert reads a case."""
-    return {Detail.PURPOSE: _PURPOSE, Detail.RECIPIENT: str(actor)}
+    return {Detail.PURPOSE: Purpose.REVIEW.value, Detail.RECIPIENT: str(actor)}
 
 
 def lock_in_review(unit: UnitOfWork, submission_id: uuid.UUID) -> InReview:
@@ -121,10 +119,11 @@ def obstacle(record: ProgramRecord, in_force: NetworkInForce, at: dt.datetime) -
     return f"closed ({CLOSED[reason]})" if reason is not None else None
 
 
-def _read_case(context: Context, unit: UnitOfWork, waiting: InReview, in_force: NetworkInForce) -> ReviewCase:
+def _read_case(
+    context: Context, unit: UnitOfWork, waiting: InReview, in_force: NetworkInForce, disclosure: Disclosure
+) -> ReviewCase:
     sealed = waiting.sealed
-    key = sealed.key(context.vault)
-    explanation: Mapping[str, Any] = sealed.parts[Part.ASSESSMENT].open_json(key)
+    explanation = disclosure.reveal(open_assessment(context, sealed))
     records = [record for record in read_explanation(explanation) if record.verdict is not Verdict.NOT_MET]
     return ReviewCase(
         submission_id=sealed.submission_id,
@@ -133,7 +132,7 @@ def _read_case(context: Context, unit: UnitOfWork, waiting: InReview, in_force: 
         received_at=sealed.received_at,
         queued_at=waiting.queued_at,
         reasons=waiting.reasons,
-        answers=_answers(context, sealed.parts[Part.ANSWERS].open_json(key), sealed.received_at.date()),
+        answers=_answers(context, open_answers(context, sealed), sealed.received_at.date(), disclosure),
         found=_found(unit, explanation, records),
         questions={
             question_id: _label(question_id, context.screening)
@@ -170,7 +169,9 @@ def _label(question_id: str, screening: Screening) -> str:
     return asked.label.in_language(_LANGUAGE) if asked else question_id
 
 
-def _answers(context: Context, answers: Mapping[str, Answer], received_on: dt.date) -> tuple[Line, ...]:
+def _answers(
+    context: Context, answers: ProtectedAnswers, received_on: dt.date, disclosure: Disclosure
+) -> tuple[Line, ...]:
     """What was said, without who said it: contact data decides nothing, and an age does for a date of birth."""
     wording = Wording(context.screening, context.conditions, _LANGUAGE)
     asked = [
@@ -178,6 +179,8 @@ def _answers(context: Context, answers: Mapping[str, Answer], received_on: dt.da
         for question in context.screening.questions
         if question.data_class is not DataClass.CONTACT and question.type is not QuestionType.CONSENT
     ]
-    born = answers.get("date_of_birth")
-    age = () if born is None else (f"{age_on(received_on, dt.date.fromisoformat(str(born)))} years",)
-    return (*(Line("Age when the form was received", years) for years in age), *wording.lines(asked, answers))
+    lines = wording.lines(asked, answers, disclosure)
+    if "date_of_birth" not in answers:
+        return lines
+    born = dt.date.fromisoformat(str(disclosure.reveal(answers["date_of_birth"])))
+    return (Line("Age when the form was received", f"{age_on(received_on, born)} years"), *lines)

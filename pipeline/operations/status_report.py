@@ -9,7 +9,21 @@ from sqlalchemy import ColumnElement, Connection, case, func, literal_column, se
 from pipeline.db import UtcDateTime, clock
 from pipeline.engine.sweep import SWEEP
 from pipeline.lanes import LANE_NAMES
-from pipeline.models import DeadJob, Heartbeat, Job, LanePause, Quarantine, Review, SourceTally
+from pipeline.models import (
+    DeadJob,
+    Email,
+    Heartbeat,
+    Job,
+    LanePause,
+    MailTally,
+    Quarantine,
+    Review,
+    SourceTally,
+    Suppression,
+    TransportBreaker,
+)
+from pipeline.outreach import EMAIL_LANE
+from pipeline.status import EmailStatus
 
 ACCEPTED, REPEATED, REFUSED = "accepted", "repeated", "refused:"
 """How `source_tally.outcome` is worded; after `REFUSED` comes the reason."""
@@ -47,6 +61,37 @@ class SourceReport:
 
 
 @dataclass(frozen=True, slots=True)
+class BreakerReport:
+    """A mail transport's circuit breaker, once it was open. `trips`: how often it opened since it last closed."""
+
+    state: str
+    reason: str
+    since: dt.datetime
+    trips: int
+    probe_at: dt.datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class MailReport:
+    """How outgoing mail stands.
+
+    breakers            by transport
+    events              what providers reported: transport → event → how many
+    last_event_at       when the last of them came in
+    uncertain_held      emails of unknown fate that wait for the provider's word
+    uncertain_asked     those that a person has to decide about
+    suppressed          addresses that are not written to, by class of mail
+    """
+
+    breakers: Mapping[str, BreakerReport] = field(default_factory=dict)
+    events: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    last_event_at: dt.datetime | None = None
+    uncertain_held: int = 0
+    uncertain_asked: int = 0
+    suppressed: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class StatusReport:
     """All of it, at one time of the database's clock. `sweep_age_seconds` is None before the first sweep."""
 
@@ -56,6 +101,7 @@ class StatusReport:
     sweep_age_seconds: float | None
     quarantined: int
     in_review: int
+    mail: MailReport = field(default_factory=MailReport)
 
 
 def read_status(connection: Connection) -> StatusReport:
@@ -69,6 +115,7 @@ def read_status(connection: Connection) -> StatusReport:
         sweep_age_seconds=_seconds(swept, now),
         quarantined=_count(connection, Quarantine.submission_id),
         in_review=_count(connection, Review.submission_id),
+        mail=_mail(connection),
     )
 
 
@@ -115,6 +162,38 @@ def _sources(connection: Connection) -> dict[str, SourceReport]:
         )
         for source, outcomes in tallies.items()
     }
+
+
+def _mail(connection: Connection) -> MailReport:
+    events: dict[str, dict[str, int]] = {}
+    last: dt.datetime | None = None
+    tallies = select(MailTally.transport, MailTally.event, MailTally.count, MailTally.last_at)
+    for transport, event, count, last_at in connection.execute(tallies.order_by(MailTally.transport, MailTally.event)):
+        events.setdefault(transport, {})[event] = count
+        last = max(last_at, last or last_at)
+    by_class = select(Suppression.mail_class, func.count()).group_by(Suppression.mail_class)
+    return MailReport(
+        breakers={
+            row.transport: BreakerReport(row.state, row.reason, row.since, row.trips, row.probe_at)
+            for row in connection.execute(select(TransportBreaker.table()).order_by(TransportBreaker.transport))
+        },
+        events=events,
+        last_event_at=last,
+        uncertain_held=_uncertain(connection, Job),
+        uncertain_asked=_uncertain(connection, DeadJob),
+        suppressed=dict(connection.execute(by_class.order_by(Suppression.mail_class)).all()),
+    )
+
+
+def _uncertain(connection: Connection, jobs: type[Job | DeadJob]) -> int:
+    """Counted from the jobs' side: there are few of them, and many emails."""
+    statement = (
+        select(func.count())
+        .select_from(jobs)
+        .join(Email, Email.id == jobs.target_id)
+        .where(jobs.lane == EMAIL_LANE, Email.status == EmailStatus.UNCERTAIN.value)
+    )
+    return connection.execute(statement).scalar_one()
 
 
 def _clock(connection: Connection) -> ColumnElement[dt.datetime]:

@@ -1,5 +1,6 @@
 """What to ask the person whose request is in review: exactly the questions that would decide it."""
 
+import uuid
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,8 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from config.providers import ProviderDocument
 from config.screening import LocalizedText, Question
 from pipeline.context import Context
+from pipeline.protected import Protected
 from pipeline.providers import read_documents
 from pipeline.scoring.assess import ReviewReason
 from pipeline.scoring.record import ProgramRecord, leaves_by_id, read_explanation
@@ -34,7 +37,7 @@ class OpenQuestion:
 
     question: Question
     wording: str
-    answer: Answer | None
+    answer: Protected[Answer] | None
 
 
 def open_questions(context: Context, connection: Connection, sealed: Sealed, language: str) -> tuple[OpenQuestion, ...]:
@@ -44,18 +47,36 @@ def open_questions(context: Context, connection: Connection, sealed: Sealed, lan
     question that the form would not have asked this person. `sealed` holds the answers and, if it was scored, the
     assessment. Raises `SealBroken`.
     """
+    waiting = undecided(context, sealed)
+    documents = read_documents(connection, [record.provider_version_id for record in waiting])
+    return questions_of(context, sealed, waiting, documents, language)
+
+
+def undecided(context: Context, sealed: Sealed) -> tuple[ProgramRecord, ...]:
+    """The programs that answers of the person would decide; see `open_questions`. Raises `SealBroken`."""
     if Part.ASSESSMENT not in sealed.parts or not may_be_asked(sealed.parts[Part.ANSWERS].number):
         return ()
     explanation: Mapping[str, Any] = sealed.open_json(context.vault, Part.ASSESSMENT)
     if _REVIEWED_WHATEVER_IS_ANSWERED.intersection(explanation["w"]):
         return ()
-    wordings = _wordings(connection, [record for record in read_explanation(explanation) if _needs_answers(record)])
+    return tuple(record for record in read_explanation(explanation) if _needs_answers(record))
+
+
+def questions_of(
+    context: Context,
+    sealed: Sealed,
+    waiting: Sequence[ProgramRecord],
+    documents: Mapping[uuid.UUID, ProviderDocument],
+    language: str,
+) -> tuple[OpenQuestion, ...]:
+    """The questions of `waiting` programs, whose versions are in `documents`. Raises `SealBroken`."""
+    wordings = _wordings(waiting, documents)
     answers: Mapping[str, Answer] = sealed.open_json(context.vault, Part.ANSWERS)
     return tuple(
         OpenQuestion(
             question,
             _common(wordings[question.id], question.label).in_language(language),
-            answers.get(question.id),
+            Protected(answers[question.id], question.data_class) if question.id in answers else None,
         )
         for question in context.screening.questions
         if question.id in wordings and _is_asked(question, answers)
@@ -72,9 +93,10 @@ def _needs_answers(record: ProgramRecord) -> bool:
     return record.verdict is Verdict.UNKNOWN and record.closed is None and bool(record.questions)
 
 
-def _wordings(connection: Connection, records: Sequence[ProgramRecord]) -> dict[str, set[LocalizedText | None]]:
+def _wordings(
+    records: Sequence[ProgramRecord], documents: Mapping[uuid.UUID, ProviderDocument]
+) -> dict[str, set[LocalizedText | None]]:
     """How each open question is asked by the programs that ask it; `None` by those that leave that to the form."""
-    documents = read_documents(connection, [record.provider_version_id for record in records])
     wordings: dict[str, set[LocalizedText | None]] = defaultdict(set)
     for record in records:
         criteria = leaves_by_id(documents[record.provider_version_id].program(record.program_id))

@@ -1,16 +1,18 @@
 """Looking at a link, and opening it. Looking records the access and nothing else: mail scanners follow links."""
 
 import datetime as dt
-import hmac
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, update
 
+from pipeline import protected
 from pipeline.audit.actions import Action, Detail
 from pipeline.context import Context
 from pipeline.db import utc_now
 from pipeline.models import SecureLink
 from pipeline.outreach import TO_PERSON, to_provider
+from pipeline.protected import Purpose
+from pipeline.protected_parts import open_answers
 from pipeline.secure_pages.code import use_code
 from pipeline.secure_pages.link import (
     ATTEMPTS_BEFORE_LOCK,
@@ -33,9 +35,6 @@ from pipeline.unit_of_work import UnitOfWork, begin
 
 ACCESS_RECORD_EVERY = dt.timedelta(minutes=1)
 """At most one access record a link in this time: whoever has a link must not be able to flood the record."""
-
-_PURPOSE_OWN = "own_request"
-_PURPOSE_REFERRAL = "referral"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,30 +125,20 @@ def disclose(
     context: Context, unit: UnitOfWork, link: Link, sealed: Sealed, language: str
 ) -> PersonView | ReferralView:
     """Read what is behind an opened link, and record that it is shown."""
-    details: dict[Detail, str | int | bool | None] = about(link)
-    view: PersonView | ReferralView
     if link.provider_id is None:
-        view = read_person_view(context, unit.connection, link, sealed, language)
-        details |= {Detail.PURPOSE: _PURPOSE_OWN, Detail.RECIPIENT: TO_PERSON}
-    else:
-        view = read_referral_view(context, unit.connection, link, sealed, language)
-        details |= {
-            Detail.PURPOSE: _PURPOSE_REFERRAL,
-            Detail.RECIPIENT: to_provider(link.provider_id),
-            Detail.PROVIDER: link.provider_id,
-            Detail.REFERRAL: str(link.referral_id),
-        }
-    unit.record(link.submission_id, Action.FACTS_DISCLOSED, details)
-    return view
+        to_person = protected.disclose(unit, link.submission_id, Purpose.OWN_REQUEST, TO_PERSON, about(link))
+        return read_person_view(context, unit.connection, link, sealed, language, to_person)
+    details = {**about(link), Detail.PROVIDER: link.provider_id, Detail.REFERRAL: str(link.referral_id)}
+    recipient = to_provider(link.provider_id)
+    disclosure = protected.disclose(unit, link.submission_id, Purpose.REFERRAL, recipient, details)
+    return read_referral_view(context, unit.connection, link, sealed, language, disclosure)
 
 
 def _matches(context: Context, unit: UnitOfWork, link: Link, sealed: Sealed, second_factor: str) -> bool:
     if link.provider_id is not None:
         return use_code(context, unit, link, second_factor)
-    born = sealed.open_json(context.vault, Part.ANSWERS).get("date_of_birth")
-    if born is None:
-        return False
-    return hmac.compare_digest(str(born).encode(), second_factor.strip().encode("utf-8", "surrogatepass"))
+    born = open_answers(context, sealed).get("date_of_birth")
+    return born is not None and born.matches(second_factor.strip())
 
 
 def _failed(unit: UnitOfWork, link: Link) -> Wrong | Locked:

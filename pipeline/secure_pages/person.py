@@ -1,7 +1,7 @@
 """What the person sees: how far the request is and, once it is answered, the ranked providers with reasons."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,16 +9,21 @@ from sqlalchemy import Connection
 
 from config.conditions import OTHER, Evidence
 from config.providers import Program, ProviderDocument
+from config.screening import Question
 from pipeline.context import Context
+from pipeline.protected import Disclosure
+from pipeline.protected_parts import ProtectedAnswers, open_answers, open_assessment
 from pipeline.providers import read_documents
 from pipeline.referral import HOLDS_THE_FACTS, read_matches, read_referrals
 from pipeline.scoring.compare import Outcome
 from pipeline.scoring.explanation import PersonExplanation, explain_to_person
-from pipeline.secure_pages.asking import OpenQuestion, open_questions
+from pipeline.scoring.rank import Match
+from pipeline.secure_pages.asking import open_questions
 from pipeline.secure_pages.link import Link
 from pipeline.secure_pages.wording import Wording
 from pipeline.status import ReferralStatus, SubmissionStatus
-from pipeline.submission import Part, Sealed
+from pipeline.submission import Sealed
+from pipeline.validation import Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,15 @@ class Recommended:
     locations: tuple[str, ...]
     explanation: PersonExplanation
     shared: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An open question, in the words to ask it in; `answer` is the person's so far."""
+
+    question: Question
+    wording: str
+    answer: Answer | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,43 +64,76 @@ class PersonView:
     recommended: tuple[Recommended, ...] = ()
     recipients_open: int = 0
     recipients_total: int = 0
-    questions: tuple[OpenQuestion, ...] = ()
+    questions: tuple[Asked, ...] = ()
     expert_decided: bool = False
 
 
-def read_person_view(context: Context, connection: Connection, link: Link, sealed: Sealed, language: str) -> PersonView:
+def read_person_view(
+    context: Context, connection: Connection, link: Link, sealed: Sealed, language: str, disclosure: Disclosure
+) -> PersonView:
     """Raises `SealBroken`."""
     if link.submission_status is SubmissionStatus.NEEDS_REVIEW:
-        questions = open_questions(context, connection, sealed, language)
+        questions = tuple(
+            Asked(each.question, each.wording, None if each.answer is None else disclosure.reveal(each.answer))
+            for each in open_questions(context, connection, sealed, language)
+        )
         return PersonView(language, sealed.reference, link.submission_status, questions=questions)
     if link.submission_status is not SubmissionStatus.CANDIDATE:
         return PersonView(language, sealed.reference, link.submission_status)
-    answers: Mapping[str, Any] = sealed.open_json(context.vault, Part.ANSWERS)
+    answers = open_answers(context, sealed)
     wording = Wording(context.screening, context.conditions, language)
-    condition = context.conditions.by_id.get(answers["condition"])
+    condition, evidence = condition_in_words(wording, answers, disclosure)
     consent = context.screening.consent("consent_share")
-    named = answers.get("condition_other") if answers["condition"] == OTHER else None
-    explanation: Mapping[str, Any] = sealed.open_json(context.vault, Part.ASSESSMENT)
+    explanation = disclosure.reveal(open_assessment(context, sealed))
+    matches = read_matches(connection, [sealed.submission_id]).get(sealed.submission_id, [])
     return PersonView(
         language=language,
         reference=sealed.reference,
         status=link.submission_status,
-        condition=named or wording.condition(answers["condition"]),
-        evidence=condition.evidence if condition else None,
-        recommended=_recommended(connection, sealed.submission_id, explanation, wording, str(answers["country"])),
+        condition=condition,
+        evidence=evidence,
+        recommended=recommended(
+            matches,
+            read_documents(connection, [match.provider_version_id for match in matches]),
+            explanation,
+            wording,
+            str(disclosure.reveal(answers["country"])),
+            _sharing(connection, sealed.submission_id),
+        ),
         recipients_open=consent.recipients_open,
         recipients_total=consent.recipients_total,
-        expert_decided=explanation["o"] == Outcome.NEEDS_REVIEW,
+        expert_decided=by_expert(explanation),
     )
 
 
-def _recommended(
-    connection: Connection, submission_id: uuid.UUID, explanation: Mapping[str, Any], wording: Wording, country: str
+def condition_in_words(
+    wording: Wording, answers: ProtectedAnswers, disclosure: Disclosure
+) -> tuple[str, Evidence | None]:
+    """The condition as the list names it, else in the person's own words; and what is known about treating it."""
+    chosen = str(disclosure.reveal(answers["condition"]))
+    known = wording.conditions.by_id.get(chosen)
+    named = answers.get("condition_other") if chosen == OTHER else None
+    in_words = str(disclosure.reveal(named)) if named is not None else ""
+    return in_words or wording.condition(chosen), known.evidence if known else None
+
+
+def by_expert(explanation: Mapping[str, Any]) -> bool:
+    """Whether an expert chose what is recommended: nobody is shown what waits for one."""
+    return bool(explanation["o"] == Outcome.NEEDS_REVIEW)
+
+
+def recommended(
+    matches: Iterable[Match],
+    documents: Mapping[uuid.UUID, ProviderDocument],
+    explanation: Mapping[str, Any],
+    wording: Wording,
+    country: str,
+    sharing: frozenset[str] = frozenset(),
 ) -> tuple[Recommended, ...]:
-    matches = read_matches(connection, [submission_id]).get(submission_id, [])
-    referrals = read_referrals(connection, [submission_id]).get(submission_id, [])
-    documents = read_documents(connection, [match.provider_version_id for match in matches])
-    holding = {each.provider_id for each in referrals if ReferralStatus(each.status) in HOLDS_THE_FACTS}
+    """The matches in words. `country` is the person's; `sharing` are the providers that may see the answers.
+
+    Raises `LookupError` for what a version does not have.
+    """
     return tuple(
         Recommended(
             rank=match.rank,
@@ -96,11 +143,16 @@ def _recommended(
             explanation=explain_to_person(
                 explanation, document, match.provider_version_id, match.program_id, wording.language
             ),
-            shared=match.provider_id in holding,
+            shared=match.provider_id in sharing,
         )
         for match in matches
         for document in [documents[match.provider_version_id]]
     )
+
+
+def _sharing(connection: Connection, submission_id: uuid.UUID) -> frozenset[str]:
+    referrals = read_referrals(connection, [submission_id]).get(submission_id, [])
+    return frozenset(each.provider_id for each in referrals if ReferralStatus(each.status) in HOLDS_THE_FACTS)
 
 
 def _places(document: ProviderDocument, wording: Wording, country: str) -> tuple[str, ...]:

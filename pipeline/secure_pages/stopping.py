@@ -1,6 +1,7 @@
 """The button "This wasn't me" on a person's page. It needs only the link: a stranger knows no second factor."""
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
@@ -20,10 +21,11 @@ class Stopped:
     link: Link
 
 
-def stop(context: Context, token: str, request_id: str) -> Stopped | Closed:
+def stop(context: Context, token: str, request_id: str, wake: Callable[[str], None]) -> Stopped | Closed:
     """Stop everything about the request behind a person's live link. The same link says so again when asked again.
 
-    Of a request that was joined to an earlier one, that is both: the work goes on in the earlier one.
+    Of a request that was joined to an earlier one, that is both: the work goes on in the earlier one. Providers that
+    know of it are told by email.
     """
     with context.database.read() as connection:
         found = find_link(connection, token, utc_now())
@@ -36,7 +38,9 @@ def stop(context: Context, token: str, request_id: str) -> Stopped | Closed:
         if link is None:
             return Closed()
         for submission_id in stopped:
-            withdraw(unit, submission_id, link.id)
+            withdraw(context, unit, submission_id, link.id)
+    for lane in unit.fed_lanes:
+        wake(lane)
     return Stopped(found)
 
 

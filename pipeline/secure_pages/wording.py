@@ -1,7 +1,7 @@
 """Answers in words, as a page shows them beside the question's label."""
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from babel import Locale
@@ -10,6 +10,8 @@ from phonenumbers import NumberParseException, PhoneNumberFormat, format_number,
 
 from config.conditions import Conditions
 from config.screening import Question, QuestionType, Screening
+from pipeline.protected import Disclosure
+from pipeline.protected_parts import ProtectedAnswers
 from pipeline.validation import Answer
 
 
@@ -29,10 +31,15 @@ class Wording:
     conditions: Conditions
     language: str
 
-    def lines(self, questions: Iterable[Question], answers: Mapping[str, Answer]) -> tuple[Line, ...]:
-        """A line for each of `questions` that was answered."""
+    def lines(
+        self, questions: Iterable[Question], answers: ProtectedAnswers, disclosure: Disclosure
+    ) -> tuple[Line, ...]:
+        """A line for each of `questions` that was answered. Nothing else is revealed."""
         return tuple(
-            Line(question.label.in_language(self.language), self.value(question, answers[question.id]))
+            Line(
+                question.label.in_language(self.language),
+                self.value(question, disclosure.reveal(answers[question.id])),
+            )
             for question in questions
             if question.id in answers
         )

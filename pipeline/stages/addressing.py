@@ -1,34 +1,31 @@
-"""From an email's row to who gets it and what it may say: the one place that opens answers to write an address."""
+"""From an email's row to who gets it, and for a transport that is cleared for facts, what they are made of."""
 
 import datetime as dt
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
+from typing import Any
 
 from sqlalchemy import Connection, select
 
 from config.providers import ProviderDocument
+from config.screening import DataClass
 from pipeline.context import Context
-from pipeline.email import contexts
-from pipeline.email.contexts import EmailContext, Organisation
-from pipeline.email.kinds import EmailKind
-from pipeline.email.labels import labels_to_correct
+from pipeline.email.kinds import RULES, EmailKind
 from pipeline.engine.stage import PermanentFailure
-from pipeline.models import Duplicate, Email, Referral, Submission
+from pipeline.models import Duplicate, Email, PersonIndex, Referral, Submission
 from pipeline.outreach import TO_PERSON
-from pipeline.secure_link import link_url, one_time_code
-from pipeline.status import EmailStatus
+from pipeline.protected import Protected
+from pipeline.protected_parts import open_address
+from pipeline.stages.letter_details import Material, cleared_kinds, read_material
+from pipeline.status import EmailStatus, ReferralStatus
 from pipeline.submission import Part, Sealed, read_sealed
+from pipeline.suppression import Reason, address_index, read_suppressions
 
-_ONLY_A_LINK: Mapping[EmailKind, Callable[[str, str, Organisation], EmailContext]] = {
-    EmailKind.CONFIRMATION: contexts.Confirmation,
-    EmailKind.JOINED: contexts.Joined,
-    EmailKind.IN_REVIEW: contexts.InReview,
-    EmailKind.INFORMATION_NEEDED: contexts.InformationNeeded,
-    EmailKind.RECOMMENDATION: contexts.Recommendation,
-    EmailKind.NO_MATCH: contexts.NoMatch,
-}
+WAITING = (EmailStatus.QUEUED, EmailStatus.UNCERTAIN, EmailStatus.BOUNCED, EmailStatus.DROPPED)
+"""Whose job has something left to do: send it, settle it by its kind's policy, or hand it to an operator."""
+
+_ABOUT_OPEN_REFERRALS = frozenset({EmailKind.REFERRAL, EmailKind.REFERRAL_REMINDER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +34,8 @@ class Letter:
 
     email_id: uuid.UUID
     attempt_id: uuid.UUID | None
+    status: EmailStatus
+    detail: str | None
     kind: EmailKind
     language: str
     recipient: str
@@ -45,92 +44,97 @@ class Letter:
     reference: str
     provider: ProviderDocument | None
     expires_at: dt.datetime | None
+    still_of_use: bool
+    """Whether what it is about still stands: a closed referral needs no email any more."""
+    address_index: bytes | None
+    suppressed: Reason | None
+    material: Material | None = None
+    """There for a full form: what its details are made of."""
+    sent_again: bool = False
+    """Whether its fate was unknown, and it was sent once more, before."""
 
 
 class Addressing:
-    """Reads letters in bulk, and writes each one's address and context."""
+    """Reads letters in bulk, and each one's address."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, clearance: DataClass) -> None:
+        """`clearance` is the transport's: facts are read only for letters that may hold them."""
         self._context = context
-        settings = context.settings
-        self._organisation = Organisation(settings.organisation_name, settings.postal_address, settings.contact_email)
+        self._with_facts = cleared_kinds(clearance)
+        self._parts = [Part.ANSWERS, Part.PROBLEMS, *([Part.ASSESSMENT] if self._with_facts else [])]
 
     def read(self, connection: Connection, email_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Letter]:
-        """The letters of those emails that are still queued and whose submission still has its key."""
+        """The letters of those emails that have something left to do and whose submission still has its key."""
         rows = connection.execute(
             select(
                 Email.id,
                 Email.attempt_id,
+                Email.status,
+                Email.detail,
                 Email.kind,
                 Email.language,
                 Email.recipient,
                 Email.subject_id,
                 Email.submission_id,
-            ).where(Email.id.in_(list(email_ids)), Email.status == EmailStatus.QUEUED.value)
+                PersonIndex.email.label("person_index"),
+            )
+            .outerjoin(PersonIndex, PersonIndex.submission_id == Email.submission_id)
+            .where(Email.id.in_(list(email_ids)), Email.status.in_(WAITING))
         ).all()
-        sealed = read_sealed(connection, {row.submission_id for row in rows}, [Part.ANSWERS, Part.PROBLEMS])
-        expiries = _expiries(connection, [row.subject_id for row in rows if row.kind == EmailKind.REFERRAL])
+        sealed = read_sealed(connection, {row.submission_id for row in rows}, self._parts)
+        referrals = _referrals(connection, [row.subject_id for row in rows if row.kind in _ABOUT_OPEN_REFERRALS])
         earlier = _earlier_references(connection, [row.submission_id for row in rows if row.kind == EmailKind.JOINED])
         in_force = self._context.networks.current(connection)
-        return {
-            row.id: Letter(
+        providers = {row.recipient: in_force.document_of(_provider_id(row.recipient)) for row in rows}
+        indexes = {row.id: self._index(row, providers[row.recipient]) for row in rows}
+        suppressed = read_suppressions(connection, {index for index in indexes.values() if index is not None})
+        with_facts = [row for row in rows if row.kind in self._with_facts]
+        material = read_material(self._context, connection, in_force, with_facts, sealed)
+        letters = {}
+        for row in rows:
+            if row.submission_id not in sealed:
+                continue
+            kind, index = EmailKind(row.kind), indexes[row.id]
+            referral = referrals.get(row.subject_id)
+            letters[row.id] = Letter(
                 email_id=row.id,
                 attempt_id=row.attempt_id,
-                kind=EmailKind(row.kind),
+                status=EmailStatus(row.status),
+                detail=row.detail,
+                kind=kind,
                 language=row.language,
                 recipient=row.recipient,
                 subject_id=row.subject_id,
                 sealed=sealed[row.submission_id],
                 reference=earlier.get(row.submission_id, sealed[row.submission_id].reference),
-                provider=in_force.document_of(_provider_id(row.recipient)),
-                expires_at=expiries.get(row.subject_id) if row.subject_id else None,
+                provider=providers[row.recipient],
+                expires_at=referral.expires_at if referral else None,
+                still_of_use=kind not in _ABOUT_OPEN_REFERRALS or (referral is not None and _is_open(referral.status)),
+                address_index=index,
+                suppressed=suppressed.get((index, RULES[kind].mail_class)) if index is not None else None,
+                material=material.get(row.id),
             )
-            for row in rows
-            if row.submission_id in sealed
-        }
+        return letters
 
-    def address(self, letter: Letter) -> str:
+    def address(self, letter: Letter) -> Protected[str]:
         """Raises `PermanentFailure` if there is none any more."""
         if letter.recipient != TO_PERSON:
             if letter.provider is None:
                 raise PermanentFailure("provider_unknown")
-            return letter.provider.contact.email
-        answers = letter.sealed.open_json(self._context.vault, Part.ANSWERS)
-        if not answers.get("email"):
+            return Protected(letter.provider.contact.email, DataClass.CONTACT)
+        address = open_address(self._context, letter.sealed)
+        if address is None:
             raise PermanentFailure("no_address")
-        return str(answers["email"])
+        return address
 
-    def context(self, letter: Letter) -> EmailContext:
-        """What the email may say."""
-        settings, vault = self._context.settings, self._context.vault
-        link = link_url(settings.effective_public_url, vault, letter.email_id)
-        if letter.kind in _ONLY_A_LINK:
-            return _ONLY_A_LINK[letter.kind](letter.reference, link, self._organisation)
-        match letter.kind:
-            case EmailKind.PLEASE_CORRECT:
-                form = f"{settings.effective_public_url}/screening?lang={letter.language}"
-                return contexts.PleaseCorrect(letter.reference, form, self._organisation, self._labels(letter))
-            case EmailKind.REFERRAL:
-                return contexts.Referral(letter.reference, link, self._organisation, _last_day(letter))
-            case EmailKind.ONE_TIME_CODE:
-                if letter.subject_id is None:
-                    raise PermanentFailure("no_code")
-                code = one_time_code(vault, letter.subject_id)
-                return contexts.OneTimeCode(letter.reference, code, self._organisation)
-        raise PermanentFailure(f"kind_unknown:{letter.kind}")
-
-    def _labels(self, letter: Letter) -> tuple[str, ...]:
-        problems = letter.sealed.open_json(self._context.vault, Part.PROBLEMS)
-        screening = self._context.screening
-        questions = [screening.by_id[field] for field, _ in problems if field in screening.by_id]
-        return labels_to_correct(questions, letter.language)
+    def _index(self, row: Any, provider: ProviderDocument | None) -> bytes | None:
+        if row.recipient == TO_PERSON:
+            return bytes(row.person_index) if row.person_index is not None else None
+        return address_index(self._context.vault, provider.contact.email) if provider is not None else None
 
 
-def _last_day(letter: Letter) -> dt.date:
-    """The last whole day in the provider's zone on which the referral is open."""
-    if letter.provider is None or letter.expires_at is None:
-        raise PermanentFailure("referral_closed")
-    return letter.expires_at.astimezone(ZoneInfo(letter.provider.time_zone)).date()
+def _is_open(status: str) -> bool:
+    return ReferralStatus(status) is ReferralStatus.OFFERED
 
 
 def _provider_id(recipient: str) -> str | None:
@@ -138,14 +142,14 @@ def _provider_id(recipient: str) -> str | None:
     return provider_id if kind == "provider" else None
 
 
-def _expiries(connection: Connection, referral_ids: list[uuid.UUID]) -> Mapping[uuid.UUID, dt.datetime | None]:
+def _referrals(connection: Connection, referral_ids: Sequence[uuid.UUID]) -> Mapping[uuid.UUID, Any]:
     if not referral_ids:
         return {}
-    rows = connection.execute(select(Referral.id, Referral.expires_at).where(Referral.id.in_(referral_ids)))
-    return {row.id: row.expires_at for row in rows}
+    columns = select(Referral.id, Referral.status, Referral.expires_at)
+    return {row.id: row for row in connection.execute(columns.where(Referral.id.in_(referral_ids)))}
 
 
-def _earlier_references(connection: Connection, submission_ids: list[uuid.UUID]) -> Mapping[uuid.UUID, str]:
+def _earlier_references(connection: Connection, submission_ids: Sequence[uuid.UUID]) -> Mapping[uuid.UUID, str]:
     """For joined submissions, the reference of the request they were joined to."""
     if not submission_ids:
         return {}

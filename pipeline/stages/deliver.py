@@ -1,56 +1,72 @@
 """The lane `email`: hand each email over once, or say that it is not known.
 
+    settle   what needs no call: suppressed, no longer of use, or of unknown fate at the end of its hold
     mark     a slice of emails gets an attempt id, committed, before the transport is called
-    call     the transport, several at a time, none that could outlive the lease
+    call     the transport, several at a time, none that could outlive the lease; none after one that failed for all
     record   the answers, in one transaction
 
 An email found with a mark was given to a transport by a process that never came back. Unless the transport has the
-effect of one for two (the mailbox folder), it becomes `uncertain` and is not sent again.
+effect of one for two (the mailbox folder), it becomes `uncertain`: held for the provider's word, then its kind decides.
 """
 
+import hashlib
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import structlog
-from sqlalchemy import Connection, select
+from jinja2 import UndefinedError
+from sqlalchemy import Connection, func, select
 
 from pipeline import bulk, ledger
+from pipeline.audit import actions
 from pipeline.audit.actions import Action, Detail
+from pipeline.audit.record import DetailValue
+from pipeline.breaker import Breaker, BreakerState, read_breaker
 from pipeline.context import Context
+from pipeline.db import utc_now
+from pipeline.email.kinds import RULES, Form, Reader, WhenUncertain
+from pipeline.email.leaks import refuse_leaks
 from pipeline.email.message import Outgoing, Sender, compose
 from pipeline.email.render import render
 from pipeline.engine.lease import Lease
-from pipeline.engine.stage import Done, Failed, LaneFailure, PermanentFailure, Stage, Verdict, whereabouts
+from pipeline.engine.stage import Done, Failed, LaneFailure, PermanentFailure, Stage, Verdict
 from pipeline.ledger import ClaimedJob
-from pipeline.models import Email
+from pipeline.models import EmailAttempt
+from pipeline.outreach import EMAIL_LANE
+from pipeline.protected import Disclosure, DisclosureRefused, Purpose
 from pipeline.stages.addressing import Addressing, Letter
-from pipeline.status import EmailStatus, SubmissionStatus, check_email
+from pipeline.stages.calls import Calls
+from pipeline.stages.letter_contexts import LetterContexts
+from pipeline.stages.mail_outcomes import LEAK_REFUSED, Called, Settled, bury_emails, record_outcomes
+from pipeline.status import EmailStatus
+from pipeline.suppression import Reason
 from pipeline.transports.receipt import Receipt, SendOutcome, Transport
-from pipeline.unit_of_work import UnitOfWork
+from pipeline.unit_of_work import UnitOfWork, begin
 
-log = structlog.get_logger(__name__)
-
-SLICE = 50
 MARGIN_SECONDS = 5.0
-PAUSE_SECONDS = 60.0
+ROUNDS = 4
+"""How many calls one connection makes in a slice: more marks are fewer commits, and more in doubt if we die."""
+LOCAL_SLICE = 50
 AGAIN_SECONDS = 5.0
+HOLD_WITHOUT_RECEIPTS_SECONDS = 60.0
+"""How long an email of unknown fate waits where nobody will ever say what became of it."""
 
-_STATUS = {
-    SendOutcome.ACCEPTED: EmailStatus.HANDED_OVER,
-    SendOutcome.REJECTED: EmailStatus.FAILED,
-    SendOutcome.UNCERTAIN: EmailStatus.UNCERTAIN,
-    SendOutcome.RETRY: EmailStatus.QUEUED,
-    SendOutcome.LANE_FAILURE: EmailStatus.QUEUED,
-}
-_ACTION = {
-    EmailStatus.HANDED_OVER: Action.EMAIL_HANDED_OVER,
-    EmailStatus.FAILED: Action.EMAIL_FAILED,
-    EmailStatus.UNCERTAIN: Action.EMAIL_UNCERTAIN,
-    EmailStatus.CANCELLED: Action.EMAIL_CANCELLED,
-}
+_PURPOSE = {Reader.PERSON: Purpose.OWN_REQUEST, Reader.PROVIDER: Purpose.REFERRAL}
+"""What a full form is sent for: the same as showing the page behind its link."""
+
 LOST_CALL = Receipt(SendOutcome.UNCERTAIN, code="process lost")
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A letter as it will leave: `content` is what the transport is given, byte for byte."""
+
+    message: Outgoing
+    content: bytes
+    content_hash: bytes
+    form: Form
+    disclosure: Disclosure | None = None
+    """Of the facts in a full form, to whom it is for: on record before the transport is called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,165 +74,231 @@ class Written:
     """A letter ready to go."""
 
     job: ClaimedJob
-    message: Outgoing
+    letter: Letter
+    composed: Composed
 
 
 class DeliverStage(Stage):
-    def __init__(self, context: Context, transport: Transport, concurrency: int = 8) -> None:
+    def __init__(self, context: Context, transport: Transport) -> None:
         self._context = context
         self._transport = transport
-        self._addressing = Addressing(context)
+        self._addressing = Addressing(context, transport.clearance)
+        self._contexts = LetterContexts(context)
         self._sender = Sender.from_settings(context.settings)
+        self._disclosure = Disclosure(Purpose.DELIVERY, f"transport:{transport.name}")
+        self._breaker = Breaker(transport.name)
         # One call at a time is enough where no call leaves this machine.
-        self._pool = None if transport.idempotent or transport.name == "null" else ThreadPoolExecutor(concurrency)
-        call_rounds = 1 if self._pool is None else -(-SLICE // concurrency)
-        self.shortest_lease_seconds = context.settings.mail_timeout_seconds * call_rounds + MARGIN_SECONDS
+        concurrency = 1 if transport.idempotent else context.settings.mail_concurrency
+        self._calls = Calls(transport, self._breaker, concurrency)
+        self._slice = LOCAL_SLICE if transport.idempotent else ROUNDS * concurrency
+        rounds = 1 if transport.idempotent else ROUNDS + 1  # a probe goes by itself
+        self.shortest_lease_seconds = context.settings.mail_timeout_seconds * rounds + MARGIN_SECONDS
         """What must be left of a lease to begin a slice: with less, a call could outlive it."""
+        hold = context.settings.mail_hold_minutes * 60.0
+        self._hold_seconds = hold if transport.confirms else min(hold, HOLD_WITHOUT_RECEIPTS_SECONDS)
 
     def load(self, connection: Connection, jobs: Sequence[ClaimedJob]) -> Mapping[int, Letter]:
         letters = self._addressing.read(connection, [job.target_id for job in jobs])
+        remembers = not self._transport.idempotent
+        self._breaker.begin(read_breaker(connection, self._transport.name) if remembers else BreakerState())
+        uncertain = [letter.email_id for letter in letters.values() if letter.status is EmailStatus.UNCERTAIN]
+        letters |= {id_: replace(letters[id_], sent_again=True) for id_ in _sent_again(connection, uncertain)}
         return {job.id: letters[job.target_id] for job in jobs if job.target_id in letters}
 
-    def work(self, item: Letter) -> Outgoing:
-        """Write one letter. Raises `PermanentFailure` for one that can never be written."""
-        address = self._addressing.address(item)
-        rendered = render(item.kind, item.language, self._addressing.context(item))
+    def work(self, item: Letter) -> Composed:
+        """Write one letter. Raises `PermanentFailure` for one that can never be written, or must not be."""
+        address = self._disclosure.reveal(self._addressing.address(item))
+        notice = self._contexts.of(item)
+        disclosure = Disclosure(_PURPOSE[RULES[item.kind].reader], item.recipient)
+        full = self._contexts.full(item, notice, disclosure)
+        context, form = (notice, Form.NOTICE) if full is None else (full, Form.FULL)
         try:
-            return compose(rendered, item.email_id, address, self._sender)
+            rendered = render(item.kind, item.language, context, form)
+            message = compose(
+                rendered, item.email_id, address, self._sender, unsubscribe_url=self._contexts.unsubscribe_url(item)
+            )
+            refuse_leaks(context, message)
+        except (DisclosureRefused, UndefinedError, TypeError):
+            raise PermanentFailure(LEAK_REFUSED) from None
         except ValueError:
             raise PermanentFailure("address_unusable") from None
+        content = self._transport.encode(message)
+        return Composed(message, content, hashlib.sha256(content).digest(), form, None if full is None else disclosure)
 
     def perform(self, jobs: Sequence[ClaimedJob], items: Mapping[int, Letter], lease: Lease) -> Iterator[list[Verdict]]:
-        for start in range(0, len(jobs), SLICE):
-            portion = jobs[start : start + SLICE]
+        portions = [jobs[start : start + self._slice] for start in range(0, len(jobs), self._slice)]
+        next_one = self._write(portions[0], items)
+        for number in range(len(portions)):
             if lease.remaining_seconds < self.shortest_lease_seconds:
-                yield [Failed(job, "lease too short", delay_seconds=0, costs_attempt=False) for job in portion]
-                continue
-            verdicts: list[Verdict] = []
-            written: list[Written] = []
-            for job in portion:
-                if items[job.id].attempt_id is not None and not self._transport.idempotent:
-                    verdicts.append(_verdict(job, LOST_CALL))
-                    continue
-                verdict = self.attempt(job, items[job.id])
-                if isinstance(verdict, Done):
-                    written.append(Written(job, verdict.result))
-                else:
-                    verdicts.append(verdict)
-            marked = self._mark(written)
-            verdicts += [Done(letter.job, None) for letter in written if letter.job.id not in marked]
-            calls = [letter for letter in written if letter.job.id in marked]
-            receipts = list(self._pool.map(self._call, calls) if self._pool else map(self._call, calls))
-            verdicts += [_verdict(letter.job, receipt) for letter, receipt in zip(calls, receipts, strict=True)]
-            yield verdicts
-            _stop_if_everyone_fails(receipts)
+                rest = [job for portion in portions[number:] for job in portion]
+                yield [Failed(job, "lease too short", delay_seconds=0, costs_attempt=False) for job in rest]
+                return
+            verdicts, written = next_one
+            held = self._mark(written)
+            verdicts += [Done(each.job, None) for each in written if each.job.id not in held]
+            marked = [each for each in written if each.job.id in held]
+            answers = self._calls.begin([(each.composed.message, each.composed.content) for each in marked])
+            # The other side takes its time: meanwhile the next letters are written.
+            next_one = self._write(portions[number + 1], items) if number + 1 < len(portions) else ([], [])
+            yield verdicts + self._answered(marked, answers())
+            if self._breaker.tripped_by is not None:
+                raise LaneFailure(self._breaker.tripped_by, self._breaker.rest_seconds)
+
+    def _write(self, portion: Sequence[ClaimedJob], items: Mapping[int, Letter]) -> tuple[list[Verdict], list[Written]]:
+        """What needs no call, and the letters that do."""
+        verdicts: list[Verdict] = []
+        written: list[Written] = []
+        for job in portion:
+            letter = items[job.id]
+            verdict = self._without_a_call(job, letter) or self.attempt(job, letter)
+            if isinstance(verdict, Done) and isinstance(verdict.result, Composed):
+                written.append(Written(job, letter, verdict.result))
+            else:
+                verdicts.append(verdict)
+        return verdicts, written
+
+    def _without_a_call(self, job: ClaimedJob, letter: Letter) -> Verdict | None:
+        rules = RULES[letter.kind]
+        asks = rules.when_uncertain is WhenUncertain.ASK or letter.sent_again
+        if letter.attempt_id is not None and not self._transport.idempotent:
+            return self._verdict(job, Called(LOST_CALL, letter.attempt_id, letter.address_index))
+        match letter.status:
+            case EmailStatus.BOUNCED | EmailStatus.DROPPED:
+                # Asked for by a receipt: people must see that it did not arrive.
+                return Failed(job, f"{letter.status}:{letter.detail or ''}", permanent=True)
+            case EmailStatus.UNCERTAIN if asks:
+                return Failed(job, f"{letter.status}:{letter.detail or ''}", permanent=True)
+            case EmailStatus.UNCERTAIN:
+                again = Settled(EmailStatus.QUEUED, "hold over")
+                return Failed(job, again.code, delay_seconds=0, costs_attempt=False, result=again)
+        if not letter.still_of_use:
+            return Done(job, Settled(EmailStatus.CANCELLED, "no longer of use"))
+        if letter.suppressed is not None:
+            settled = Settled(EmailStatus.SUPPRESSED, letter.suppressed.value)
+            if rules.reader is Reader.PERSON or letter.suppressed is Reason.UNSUBSCRIBED:
+                return Done(job, settled)
+            # A provider that cannot be written to is something that people must see to.
+            return Failed(job, f"suppressed:{settled.code}", permanent=True, result=settled)
+        return None
 
     def _mark(self, written: Sequence[Written]) -> set[int]:
-        """Commit the attempt ids. Only emails still queued, by jobs still held, are marked: the ids of those jobs."""
+        """Commit the attempt ids. Only emails still queued, by jobs still held, are marked: the ids of those jobs.
+
+        That facts are about to leave in full forms is put on record in the same transaction.
+        """
         if not written:
             return set()
-        with self._context.database.write() as connection:
-            held = ledger.hold(connection, [letter.job for letter in written])
+        with begin(self._context.database, self._context.keys, actions.lane(EMAIL_LANE)) as unit:
+            connection = unit.connection
+            held = ledger.hold(connection, [each.job for each in written])
+            unit.lock(
+                each.job.submission_id
+                for each in written
+                if each.composed.disclosure is not None and each.job.submission_id is not None
+            )
             rows = bulk.fetch(
                 connection,
-                "UPDATE email SET attempt_id = v.attempt_id, transport = v.transport FROM v "
-                "WHERE email.id = v.id AND email.status = 'queued' RETURNING email.id",
-                {"id": "uuid", "attempt_id": "uuid", "transport": "text"},
+                "UPDATE email SET attempt_id = v.attempt_id, transport = v.transport, content_hash = v.content_hash "
+                "FROM v WHERE email.id = v.id AND email.status = 'queued' RETURNING email.id",
+                {"id": "uuid", "attempt_id": "uuid", "transport": "text", "content_hash": "bytea"},
                 [
-                    (letter.message.email_id, letter.message.attempt_id, self._transport.name)
-                    for letter in written
-                    if letter.job.id in held
+                    (
+                        each.letter.email_id,
+                        each.composed.message.attempt_id,
+                        self._transport.name,
+                        each.composed.content_hash,
+                    )
+                    for each in written
+                    if each.job.id in held
                 ],
             )
-        marked = {row[0] if isinstance(row[0], uuid.UUID) else uuid.UUID(row[0]) for row in rows}
-        return {letter.job.id for letter in written if letter.message.email_id in marked}
+            emails = {row[0] if isinstance(row[0], uuid.UUID) else uuid.UUID(row[0]) for row in rows}
+            marked = [each for each in written if each.letter.email_id in emails]
+            if not self._transport.idempotent:
+                self._note_attempts(connection, marked)
+            for each in marked:
+                self._note_disclosure(unit, each)
+        return {each.job.id for each in marked}
 
-    def _call(self, letter: Written) -> Receipt:
-        try:
-            return self._transport.send(letter.message)
-        except Exception as error:  # noqa: BLE001 - whatever it was, the call may have gone through
-            log.error("transport broke", job=letter.job.id, **whereabouts(error))
-            return Receipt(SendOutcome.UNCERTAIN, code=f"unexpected:{type(error).__name__}")
+    def _note_disclosure(self, unit: UnitOfWork, each: Written) -> None:
+        if each.composed.disclosure is None:
+            return
+        details: dict[Detail, DetailValue] = {
+            **each.composed.disclosure.details,
+            Detail.EMAIL: str(each.letter.email_id),
+            Detail.ATTEMPT_ID: str(each.composed.message.attempt_id),
+            Detail.TRANSPORT: self._transport.name,
+        }
+        unit.record(each.job.submission_id, Action.FACTS_DISCLOSED, details, job=each.job)
+
+    def _note_attempts(self, connection: Connection, marked: Sequence[Written]) -> None:
+        columns = ("id", "email_id", "transport", "address_index", "content_hash", "started_at")
+        now = utc_now()
+        rows = [
+            (
+                each.composed.message.attempt_id,
+                each.letter.email_id,
+                self._transport.name,
+                each.letter.address_index or b"",
+                each.composed.content_hash,
+                now,
+            )
+            for each in marked
+        ]
+        bulk.insert(connection, EmailAttempt.table(), columns, rows)
+
+    def _answered(self, marked: Sequence[Written], receipts: Sequence[Receipt]) -> list[Verdict]:
+        return [
+            self._verdict(
+                each.job,
+                Called(
+                    receipt,
+                    each.composed.message.attempt_id,
+                    each.letter.address_index,
+                    each.composed.content_hash,
+                    each.composed.form,
+                ),
+            )
+            for each, receipt in zip(marked, receipts, strict=True)
+        ]
+
+    def _verdict(self, job: ClaimedJob, called: Called) -> Verdict:
+        receipt = called.receipt
+        match receipt.outcome:
+            case SendOutcome.ACCEPTED:
+                return Done(job, called)
+            case SendOutcome.REJECTED:
+                # Given up by the lane, so that people find it among the dead letters.
+                return Failed(job, f"{receipt.outcome}:{receipt.code}", permanent=True, result=called)
+            case SendOutcome.UNCERTAIN:
+                code = f"{receipt.outcome}:{receipt.code}"
+                return Failed(job, code, delay_seconds=self._hold_seconds, costs_attempt=False, result=called)
+            case SendOutcome.UNAVAILABLE if self._breaker.tripped_by is None:
+                return Failed(job, receipt.code, delay_seconds=receipt.retry_after, result=called)
+            case SendOutcome.RETRY:
+                return Failed(job, receipt.code, delay_seconds=receipt.retry_after, result=called)
+            case SendOutcome.NOT_CALLED:
+                return Failed(job, "", delay_seconds=0, costs_attempt=False, result=called)
+            case _:
+                return Failed(job, receipt.code, delay_seconds=AGAIN_SECONDS, costs_attempt=False, result=called)
 
     def record(self, unit: UnitOfWork, verdicts: Sequence[Verdict]) -> None:
-        receipts = [(v.job, v.result) for v in verdicts if isinstance(v.result, Receipt)]
-        queued = {
-            row.id: row
-            for row in unit.connection.execute(
-                select(Email.id, Email.kind, Email.status).where(
-                    Email.id.in_([job.target_id for job, _ in receipts]), Email.status == EmailStatus.QUEUED
-                )
-            )
-        }
-        rows = []
-        for job, receipt in receipts:
-            if job.target_id not in queued:
-                continue
-            after = _STATUS[receipt.outcome]
-            if after is EmailStatus.QUEUED and self._is_withdrawn(unit, job):
-                after = EmailStatus.CANCELLED  # it was on its way when the person stopped everything
-            handed_over_at = unit.now if after is EmailStatus.HANDED_OVER else None
-            rows.append((job.target_id, after.value, handed_over_at, receipt.provider_message_id, receipt.code))
-            if after is not EmailStatus.QUEUED:
-                check_email(EmailStatus.QUEUED, after)
-                details = {
-                    Detail.EMAIL: str(job.target_id),
-                    Detail.KIND: queued[job.target_id].kind,
-                    Detail.TRANSPORT: self._transport.name,
-                    Detail.CODE: receipt.code,
-                    Detail.MESSAGE: receipt.provider_message_id,
-                }
-                unit.record(job.submission_id, _ACTION[after], details, job=job)
-        _write_outcomes(unit.connection, rows)
-
-    @staticmethod
-    def _is_withdrawn(unit: UnitOfWork, job: ClaimedJob) -> bool:
-        return job.submission_id is not None and unit.heads[job.submission_id].status is SubmissionStatus.WITHDRAWN
+        record_outcomes(unit, verdicts, self._transport, self._disclosure)
+        if not self._transport.idempotent:
+            self._breaker.save(unit)
 
     def bury(self, unit: UnitOfWork, jobs: Sequence[tuple[ClaimedJob, str]]) -> None:
-        """A dead job's email has failed; one that carries a mark may have been sent, so it is uncertain."""
-        rows = []
-        reasons = {job.target_id: (job, reason) for job, reason in jobs}
-        queued = select(Email.id, Email.kind, Email.attempt_id).where(
-            Email.id.in_(list(reasons)), Email.status == EmailStatus.QUEUED
-        )
-        for row in unit.connection.execute(queued):
-            job, reason = reasons[row.id]
-            after = EmailStatus.FAILED if row.attempt_id is None else EmailStatus.UNCERTAIN
-            rows.append((row.id, after.value, None, None, reason))
-            details = {Detail.EMAIL: str(row.id), Detail.KIND: row.kind, Detail.CODE: reason}
-            unit.record(job.submission_id, _ACTION[after], details, job=job)
-        _write_outcomes(unit.connection, rows)
+        bury_emails(unit, jobs)
 
 
-def _verdict(job: ClaimedJob, receipt: Receipt) -> Verdict:
-    match receipt.outcome:
-        case SendOutcome.RETRY:
-            return Failed(job, receipt.code, delay_seconds=receipt.retry_after, result=receipt)
-        case SendOutcome.REJECTED | SendOutcome.UNCERTAIN:
-            # Given up by the lane, so that people find it among the dead letters.
-            return Failed(job, f"{receipt.outcome}:{receipt.code}", permanent=True, result=receipt)
-        case SendOutcome.LANE_FAILURE:
-            return Failed(job, receipt.code, delay_seconds=AGAIN_SECONDS, costs_attempt=False, result=receipt)
-        case _:
-            return Done(job, receipt)
-
-
-def _stop_if_everyone_fails(receipts: Sequence[Receipt]) -> None:
-    """Pause the lane if the other side says so, or if nothing got through: one lost connection is no reason."""
-    failures = [receipt for receipt in receipts if receipt.outcome is SendOutcome.LANE_FAILURE]
-    told_to_wait = any(receipt.retry_after for receipt in failures)
-    got_through = any(receipt.outcome is SendOutcome.ACCEPTED for receipt in receipts)
-    if failures and (told_to_wait or not got_through):
-        wait = max((receipt.retry_after for receipt in failures if receipt.retry_after), default=PAUSE_SECONDS)
-        raise LaneFailure(failures[0].code, wait)
-
-
-def _write_outcomes(connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
-    bulk.execute(
-        connection,
-        "UPDATE email SET status = v.status, attempt_id = NULL, handed_over_at = v.handed_over_at, "
-        "provider_message_id = v.message_id, detail = v.detail FROM v WHERE email.id = v.id",
-        {"id": "uuid", "status": "text", "handed_over_at": "timestamptz", "message_id": "text", "detail": "text"},
-        rows,
+def _sent_again(connection: Connection, email_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
+    """Those whose fate was unknown twice: sent again once, they are not sent a third time by themselves."""
+    if not email_ids:
+        return set()
+    rows = connection.execute(
+        select(EmailAttempt.email_id)
+        .where(EmailAttempt.email_id.in_(email_ids), EmailAttempt.outcome == SendOutcome.UNCERTAIN.value)
+        .group_by(EmailAttempt.email_id)
+        .having(func.count() > 1)
     )
+    return set(rows.scalars())

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from config.screening import DataClass
 from pipeline.email.message import Outgoing, to_bytes
 from pipeline.transports.receipt import Receipt, SendOutcome
 
@@ -14,13 +15,18 @@ class MailboxTransport:
 
     name = "mailbox"
     idempotent = True
+    confirms = False
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, clearance: DataClass = DataClass.PUBLIC) -> None:
         """Creates the folder, readable by its owner only: the mails hold addresses and live links."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._folder = folder
+        self.clearance = clearance
 
-    def send(self, message: Outgoing) -> Receipt:
+    def encode(self, message: Outgoing) -> bytes:
+        return to_bytes(message)
+
+    def send(self, message: Outgoing, content: bytes) -> Receipt:
         final = self._folder / f"{message.email_id}.eml"
         if final.exists():
             return Receipt(SendOutcome.ACCEPTED, code="exists")
@@ -28,7 +34,7 @@ class MailboxTransport:
         partial = self._folder / f".{message.email_id}.{message.attempt_id}.partial"
         try:
             with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-                file.write(to_bytes(message))
+                file.write(content)
             partial.replace(final)
         except OSError as error:  # disk full, folder gone: not this message's fault
             partial.unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """The demo's people, their forms, and its judgement, which has to see what it is there to see."""
 
+import shutil
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +18,7 @@ from pipeline.intake.accept import Arrival, Kept, accept
 from pipeline.intake.reading import Unreadable, read_answers
 from pipeline.validation import STRUCTURAL, validate
 from tests.config.shipped import CONDITIONS, SCREENING, SOURCES
-from tests.support.installations import SQLITE_FILE
+from tests.support.installations import SQLITE_FILE, Installation
 from tests.support.work import drain
 
 COUNT = 20
@@ -53,18 +54,37 @@ def test_people_are_fictional_and_come_back_only_where_they_should() -> None:
     assert sum(count - 1 for count in emails.values()) == len(again) == 2
 
 
-@pytest.fixture
-def posted(sqlite_context: Context) -> list[Result]:
-    """What the forms of the first twenty people were answered, all worked on."""
+@pytest.fixture(scope="module")
+def once(tmp_path_factory: pytest.TempPathFactory, keys_dir: Path, sqlite_template: Path) -> tuple[Path, list[Result]]:
+    """What the forms of the first twenty people were answered, all worked on; and the folder that holds it."""
+    folder = tmp_path_factory.mktemp("posted")
+    shutil.copyfile(sqlite_template, folder / SQLITE_FILE)
+    installation = Installation(folder, keys_dir, "")
+    context = installation.context()
     results: list[Result] = []
     for number in range(COUNT):
         delivery = FORMS.delivery(person(number, SCREENING))
         source = "network-site" if number % 2 == 0 else "webflow-site"
-        kept = accept(sqlite_context, Arrival(source, delivery.body), lambda _lane: None)
+        kept = accept(context, Arrival(source, delivery.body), lambda _lane: None)
         assert isinstance(kept, Kept)
         results.append(Answered(number, kept.submission_id, kept.reference, 202))
-    drain(sqlite_context)
-    return results
+    drain(context)
+    installation.close()
+    return folder, results
+
+
+@pytest.fixture
+def posted(once: tuple[Path, list[Result]]) -> list[Result]:
+    return once[1]
+
+
+@pytest.fixture
+def sqlite_context(tmp_path: Path, keys_dir: Path, once: tuple[Path, list[Result]]) -> Iterator[Context]:
+    """A copy of it for each test to harm."""
+    shutil.copytree(once[0], tmp_path, dirs_exist_ok=True)
+    installation = Installation(tmp_path, keys_dir, "")
+    yield installation.context()
+    installation.close()
 
 
 def judged(context: Context, results: Sequence[Result], repeats: Sequence[Result] = ()) -> Judgement:

@@ -43,7 +43,7 @@ def test_parts_start_in_order_with_our_broker_and_none_is_left(tmp_path: Path, p
         stack.check()
     assert all(gone(pid) for pid in pids.values())
     commands = set((tmp_path / "commands").read_text().splitlines())
-    assert commands == {"migrate", "worker --lanes validate,score,refer", "worker --lanes email", "beat", "web"}
+    assert commands == {"migrate", "worker --lanes validate,score,refer,receipts", "worker --lanes email", "beat", "web"}
 
 
 def test_a_configured_broker_is_used_instead(tmp_path: Path, port: int) -> None:

@@ -1,5 +1,6 @@
 """What the database says afterwards, and whether it all adds up."""
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -163,6 +164,11 @@ class Evidence:
     def _wrong_records(self, submission_id: UUID, status: SubmissionStatus) -> Iterator[str]:
         """Every transition exactly once, and none that did not happen."""
         found = Counter(row.action for row in self._events[submission_id])
+        again = Counter(
+            json.loads(row.details)["email"]
+            for row in self._events[submission_id]
+            if row.action == Action.EMAIL_REQUEUED
+        )
         referrals = self._referrals[submission_id]
         emails = [row for row in self.emails if row.submission_id == submission_id]
         due = Counter({Action.SUBMISSION_RECEIVED.value: 1, _VERDICTS[status].value: 1})
@@ -172,6 +178,9 @@ class Evidence:
         due[Action.JOB_DIED.value] = sum(row.status == EmailStatus.UNCERTAIN for row in emails)
         for action, end in _EMAIL_ENDS.items():
             due[action.value] = sum(row.status == end for row in emails)
+        # Of unknown fate, and sent again by the policy of its kind: once.
+        due[Action.EMAIL_REQUEUED.value] = len(again)
+        due[Action.EMAIL_UNCERTAIN.value] += len(again)
         if found != +due:
             yield f"is recorded as {dict(found)} where {dict(+due)} was due"
 

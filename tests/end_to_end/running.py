@@ -20,7 +20,7 @@ from tests.servers.waiting import eventually
 from tests.support.installations import Installation
 
 CAREROUTE = (sys.executable, "-m", "cli")
-ALL_LANES = "validate,score,refer,email"
+ALL_LANES = "validate,score,refer,email,receipts"
 _GIVE_UP_SECONDS = 60.0
 _PATIENCE = 3
 

@@ -9,12 +9,14 @@ from tests.config.shipped import SCREENING
 from tests.journeys.installation import Careroute
 from tests.journeys.keyboard import Keyboard
 from tests.journeys.people import condition, english, told_about
-from tests.journeys.steps import GATE, READY, RECEIVED, RESULTS
+from tests.journeys.steps import GATE, NO_PAGE, READY, RECEIVED, RESULTS
 from tests.journeys.visitor import Visitor
 
 pytestmark = pytest.mark.timeout(600)
 
 FORM = "Find providers whose published criteria fit your answers"
+NEW_LINK = "Get a new link"
+AGAIN = "Here is the link to your request"
 THANKS = "Thank you! Your submission has been received!"
 
 PERSON = english("Marguerite", "Quintero-Hale")
@@ -72,6 +74,21 @@ def check_results(person: Visitor) -> None:
     assert "Money plays no part in the order" in chosen
 
 
+def lose_the_email(person: Visitor, keyboard: Keyboard) -> None:
+    """From a link that does not work to the page that sends another one."""
+    person.open(f"/s/{'A' * 43}", NO_PAGE, status=404)
+    with person.reaching(NEW_LINK):
+        person.page.get_by_role("link", name=NEW_LINK).click()
+    person.page.get_by_label("Email address given in the form").fill("marguerite.example.org")
+    with person.reaching(NEW_LINK, status=422):
+        keyboard.press("Enter")
+    assert person.page.get_by_label("Email address").evaluate("field => field === document.activeElement")
+    person.page.get_by_label("Email address given in the form").fill(PERSON["email"])
+    with person.reaching("Look for our email"):
+        keyboard.press("Enter")
+    assert PERSON["email"] not in person.page.url
+
+
 def test_a_person_on_a_phone_gets_from_the_form_to_the_results(
     careroute: Careroute, visit: Callable[..., Visitor]
 ) -> None:
@@ -112,3 +129,8 @@ def test_a_person_on_a_phone_gets_from_the_form_to_the_results(
     with person.reaching(RESULTS):
         keyboard.press("Enter")
     check_results(person)
+
+    lose_the_email(person, keyboard)
+    again = careroute.mailbox.wait_for(AGAIN, reference)[0]
+    assert (again.recipient, again.language) == (PERSON["email"], "en")
+    person.open(again.link, GATE)

@@ -51,6 +51,8 @@ def test_a_person_and_a_provider_read_spanish_all_the_way(careroute: Careroute, 
     assert person.page.get_by_role("region", name=condition(PERSON, "es")).count() == 1
     assert person.text("ol.providers > li h2") == "Puente Voz Telemedicina"
 
+    person.open("/status-link", "Recibir un enlace nuevo")
+
     provider = visit(language="es")
     referral = careroute.mailbox.wait_for("Le espera una nueva derivación", reference)[0]
     assert (referral.recipient, referral.language) == ("referrals@puente-voz.example", "es")

@@ -62,17 +62,23 @@ def test_asking_again_for_what_waits_makes_one_job_due_at_the_earlier_time(datab
         assert [job.generation for job in ledger.claim(connection, PROBE, 10, 60)] == [2]
 
 
-@pytest.mark.parametrize(("first", "second", "stands"), [(60, 600, "second"), (600, 60, "first")])
+@pytest.mark.parametrize(
+    ("first", "second", "stands"),
+    [(60, 600, "second"), (600, 60, "first"), (60, None, "second"), (None, 60, "first"), (None, None, "first")],
+)
 def test_a_pause_gives_way_only_to_a_longer_one(
-    database: Database, keys: Keys, first: float, second: float, stands: str
+    database: Database, keys: Keys, first: float | None, second: float | None, stands: str
 ) -> None:
     probe = Probe(database, keys)
     probe.enqueue_new(1)
     with database.write() as connection:
-        ledger.pause(connection, PROBE, "first", first)
-        ledger.pause(connection, PROBE, "second", second)
+        assert ledger.pause(connection, PROBE, "first", first)
+        assert ledger.pause(connection, PROBE, "second", second) == (stands == "second")
         assert connection.exec_driver_sql("SELECT reason FROM lane_pause").scalar_one() == stands
     assert probe.claim() == []
+    with database.write() as connection:
+        assert [ledger.resume(connection, PROBE) for _ in range(2)] == [True, False]
+    assert len(probe.claim()) == 1
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ LIVES = [
     pytest.param(
         ReferralStatus, REFERRAL_TRANSITIONS, check_referral, {"declined", "expired", "withdrawn"}, id="referral"
     ),
-    pytest.param(EmailStatus, EMAIL_TRANSITIONS, check_email, {"handed_over", "cancelled"}, id="email"),
+    pytest.param(EmailStatus, EMAIL_TRANSITIONS, check_email, {"complained", "cancelled"}, id="email"),
 ]
 FIRST = {SubmissionStatus: "received", ReferralStatus: "offered", EmailStatus: "queued"}
 
@@ -52,7 +52,8 @@ def test_each_life_leads_from_its_beginning_to_an_end_through_every_status(
 
 
 def test_what_the_design_rules_out_is_ruled_out() -> None:
-    assert EmailStatus.QUEUED not in EMAIL_TRANSITIONS[EmailStatus.HANDED_OVER]  # never sent twice
+    for sent in (EmailStatus.HANDED_OVER, EmailStatus.DELIVERED, EmailStatus.COMPLAINED):
+        assert EmailStatus.QUEUED not in EMAIL_TRANSITIONS[sent]  # never sent twice
     assert not SUBMISSION_TRANSITIONS[SubmissionStatus.WITHDRAWN]
     # Nothing is forgotten: whatever waits can still be ended by the person it is about.
     waits = {

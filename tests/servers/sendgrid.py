@@ -1,30 +1,90 @@
-"""A stand-in for SendGrid over real HTTP: answers POST /v3/mail/send as it does, checks every request, fails on cue.
+"""A stand-in for SendGrid over real HTTP: answers POST /v3/mail/send as it does, checks every request, fails on cue,
+and posts signed events about what it accepted.
 
-In a test:      with SendGridStandIn() as sendgrid: … sendgrid.url … sendgrid.accepted
-As a process:   python -m tests.servers.sendgrid --port 8025 --log accepted.jsonl
+In a test:
+
+    with SendGridStandIn() as sendgrid: … sendgrid.url … sendgrid.accepted … sendgrid.violations
+    SendGridStandIn(delay_seconds=0.15, keep_bodies=False, check_share=0.05)    for measuring
+
+    sendgrid.script(Status(429), None, Hang())      the next requests, one each; faults are in `sendgrid_faults`
+    sendgrid.always(Status(503))                    every other one; always(None) ends it
+    sendgrid.sometimes(0.05, AcceptThenReset())     a share of them
+    sendgrid.storm(20)                              429 for 20 seconds, X-RateLimit-Reset names their end
+    sendgrid.pause_listening() … resume_listening() nobody there: connections refused, open ones reset
+    sendgrid.outage(600)                            the same, ended by itself
+
+Its event webhook (`sendgrid_events` tells which recipients meet what):
+
+    with SendGridStandIn(events_url="http://127.0.0.1:8000", manners=EventManners(shuffle=True)) as sendgrid:
+        settings: CAREROUTE_SENDGRID_EVENT_PUBLIC_KEYS=sendgrid.public_key
+        sendgrid.events.wait_until_told()
+    sendgrid.tell_events_to(url)                    where the address is known only later; mails from then on
+    SendGridStandIn(signer=Signer()).public_key     the key is there from the start
+
+As a process, for as long as it is not interrupted; its first line is the URL, its second the public key:
+
+    python -m tests.servers.sendgrid --port 8025 --delay 0.15 --reset-share 0.05 --check-share 0.05 \
+        --log accepted.jsonl --events http://127.0.0.1:8000 --events-key key.pem
+
+    curl http://127.0.0.1:8025/stand-in                                     what it has seen, as JSON
+    curl -d '{"storm": 20}' http://127.0.0.1:8025/stand-in                  or outage, delay, reset_share, status
 """
 
 import argparse
-import contextlib
-import json
+import hashlib
 import random
-import socket
-import struct
+import secrets
 import sys
 import threading
 import time
-import uuid
-from collections import deque
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import IO, Any, Self
+
+import orjson
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from tests.servers.sendgrid_contract import OPENAPI, Contract
+from tests.servers.sendgrid_events import EventManners, EventWebhook, Signer
+from tests.servers.sendgrid_faults import (
+    AcceptThenReset,
+    Fault,
+    FaultScript,
+    Hang,
+    Late,
+    ResetBeforeReading,
+    Sandbox,
+    Status,
+)
+from tests.servers.sendgrid_http import Listener, Request
+
+__all__ = [
+    "API_KEY",
+    "AcceptThenReset",
+    "Accepted",
+    "EventManners",
+    "EventWebhook",
+    "Fault",
+    "Hang",
+    "Late",
+    "ResetBeforeReading",
+    "Sandbox",
+    "SendGridStandIn",
+    "Signer",
+    "Status",
+]
 
 API_KEY = "SG.stand-in"
+CONTROL = "/stand-in"
+
 _REFUSALS = {
     400: ("Bad Request", "from.email"),
     401: ("The provided authorization grant is invalid, expired, or revoked", None),
@@ -36,60 +96,22 @@ _REFUSALS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """What goes wrong with one request."""
-
-
-@dataclass(frozen=True, slots=True)
-class Status(Fault):
-    """The request is refused with this status. 429 says by X-RateLimit-Reset when to come back."""
-
-    code: int
-    reset_seconds: int = 30
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Sandbox(Fault):
-    """200: the mail was checked and thrown away."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hang(Fault):
-    """The request is read and never answered."""
-
-
-@dataclass(frozen=True, slots=True)
-class AcceptThenReset(Fault):
-    """The mail is accepted, and the connection is reset instead of the answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class ResetBeforeReading(Fault):
-    """The connection is reset with the request unread."""
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Accepted:
-    """One mail SendGrid took responsibility for."""
+    """One mail SendGrid took responsibility for. `raw` is the body as it arrived, empty where bodies are not kept."""
 
     message_id: str
     at: float
-    body: dict[str, Any]
+    attempt_id: str
+    email_id: str
+    to: str
+    sha256: str
+    raw: bytes = field(repr=False)
 
-    @property
-    def attempt_id(self) -> str:
-        return str(self.body["personalizations"][0]["custom_args"]["attempt_id"])
-
-    @property
-    def email_id(self) -> str:
-        """The id the Message-ID header carries."""
-        return str(self.body["headers"]["Message-ID"]).strip("<>").partition("@")[0]
-
-    @property
-    def to(self) -> str:
-        return str(self.body["personalizations"][0]["to"][0]["email"])
+    @cached_property
+    def body(self) -> dict[str, Any]:
+        parsed: dict[str, Any] = orjson.loads(self.raw)
+        return parsed
 
 
 class SendGridStandIn:
@@ -98,60 +120,87 @@ class SendGridStandIn:
     accepted     the mails accepted, in order
     violations   what requests had wrong (they are answered 400, as SendGrid would)
     connections  how many were opened
+    requests     how many were begun
+    statuses     how many were answered how
+    events       its event webhook, None until there is an endpoint
     """
 
     def __init__(
-        self, *, port: int = 0, log: Path | None = None, openapi: Path | None = OPENAPI, delay_seconds: float = 0
+        self,
+        *,
+        port: int = 0,
+        log: Path | None = None,
+        openapi: Path | None = OPENAPI,
+        delay_seconds: float = 0,
+        check_share: float = 1.0,
+        keep_bodies: bool = True,
+        events_url: str | None = None,
+        signer: Signer | None = None,
+        manners: EventManners | None = None,
     ) -> None:
+        """`check_share`: how many bodies are held against the contract; all, unless time is measured."""
         self.accepted: list[Accepted] = []
         self.violations: list[str] = []
-        self.connections = 0
         self.requests = 0
+        self.statuses: dict[int, int] = {}
         self.delay_seconds = delay_seconds
         self.contract = Contract(openapi)
         self.stopping = threading.Event()
-        self._log = log
-        self._open: list[socket.socket] = []
-        self._lock = threading.Lock()
-        self._script: deque[Fault | None] = deque()
-        self._constant: Fault | None = None
-        self._sometimes: tuple[float, Fault] | None = None
-        self._random = random.Random(0)
-        stand_in = self
-
-        class Handler(_Handler):
-            sendgrid = stand_in
-
-        self._server = _Server(("127.0.0.1", port), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
-        self._thread.start()
+        self.events: EventWebhook | None = None
+        self._signer = signer or Signer()
+        self._manners = manners
+        self._keep_bodies = keep_bodies
+        self._check_share = check_share
+        self._sample = random.Random(1)
+        self._log: IO[bytes] | None = None if log is None else log.open("ab")
+        self._faults = FaultScript()
+        self.script = self._faults.script
+        self.always = self._faults.always
+        self.sometimes = self._faults.sometimes
+        self.storm = self._faults.storm
+        if events_url is not None:
+            self.tell_events_to(events_url)
+        self._listener = Listener(port, next_fault=self._next_fault, handle=self._handle)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"http://127.0.0.1:{self._listener.port}"
 
-    def script(self, *faults: Fault | None) -> None:
-        """What happens to the next requests, one each; None answers as usual."""
-        with self._lock:
-            self._script.extend(faults)
+    @property
+    def public_key(self) -> str:
+        """Of the signed event webhook, as SendGrid shows it."""
+        return self._signer.public_key
 
-    def always(self, fault: Fault | None) -> None:
-        """What happens to every request the script says nothing about; None ends it."""
-        self._constant = fault
+    @property
+    def connections(self) -> int:
+        return self._listener.opened
 
-    def sometimes(self, share: float, fault: Fault) -> None:
-        """A random share of the requests fails so, the same ones in every run."""
-        self._sometimes = (share, fault)
+    def tell_events_to(self, url: str) -> EventWebhook:
+        """Post events about the mails accepted from now on. `url`: the endpoint, or the base URL of a Careroute."""
+        if self.events is not None:
+            self.events.close()
+        self.events = EventWebhook(url, signer=self._signer, manners=self._manners)
+        return self.events
+
+    def pause_listening(self) -> None:
+        """Nobody there: connections are refused and open ones reset; requests in the delay are not accepted."""
+        self._listener.pause()
+
+    def resume_listening(self) -> None:
+        self._listener.resume()
+
+    def outage(self, seconds: float) -> None:
+        """Nobody there for so long."""
+        self._listener.call_later(seconds, self._listener.resume_in_the_loop)
+        self._listener.pause()
 
     def close(self) -> None:
         self.stopping.set()
-        self._server.shutdown()
-        self._server.server_close()
-        with self._lock:
-            for connection in self._open:
-                with contextlib.suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
-        self._thread.join()
+        self._listener.close()
+        if self.events is not None:
+            self.events.close()
+        if self._log is not None:
+            self._log.close()
 
     def __enter__(self) -> Self:
         return self
@@ -161,131 +210,150 @@ class SendGridStandIn:
     ) -> None:
         self.close()
 
-    def opened(self, connection: socket.socket) -> None:
-        with self._lock:
-            self.connections += 1
-            self._open.append(connection)
+    # In the listener's thread, one at a time.
 
-    def next_fault(self) -> Fault | None:
-        with self._lock:
-            self.requests += 1
-            if self._script:
-                return self._script.popleft()
-            if self._sometimes and self._random.random() < self._sometimes[0]:
-                return self._sometimes[1]
-            return self._constant
+    def _next_fault(self) -> Fault | None:
+        self.requests += 1
+        return self._faults.next()
 
-    def accept(self, body: dict[str, Any]) -> Accepted:
-        """On record, and in the log, before anyone is told."""
-        mail = Accepted(message_id=uuid.uuid4().hex[:22], at=time.time(), body=body)
-        with self._lock:
-            self.accepted.append(mail)
-            if self._log is not None:
-                with self._log.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps({"attempt_id": mail.attempt_id, "to": mail.to, **asdict(mail)}) + "\n")
-        return mail
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 128
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up is what some tests are about; anything else is a mistake in the stand-in."""
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    sendgrid: SendGridStandIn
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-
-    def setup(self) -> None:
-        super().setup()
-        self.sendgrid.opened(self.connection)
-
-    def handle_one_request(self) -> None:
-        if not self.connection.recv(1, socket.MSG_PEEK):  # waits for a request, and leaves it unread
-            self.close_connection = True
+    def _handle(self, request: Request) -> None:
+        fault = request.fault
+        if request.path == CONTROL:
+            self._control(request)
+        elif isinstance(fault, Hang):
             return
-        self._fault = self.sendgrid.next_fault()
-        if isinstance(self._fault, ResetBeforeReading):
-            self._reset()
+        elif isinstance(fault, Status):
+            self._refuse(request, fault)
+        elif self.delay_seconds:
+            request.later(self.delay_seconds, lambda: self._take(request))
         else:
-            super().handle_one_request()
+            self._take(request)
 
-    def do_POST(self) -> None:
-        raw = self.rfile.read(int(self.headers.get("Content-Length", "0")))
-        fault = self._fault
-        if isinstance(fault, Hang):
-            self.sendgrid.stopping.wait()
-            self._reset()
-            return
-        if isinstance(fault, Status):
-            self._refuse(fault)
-            return
-        if self.sendgrid.delay_seconds:
-            time.sleep(self.sendgrid.delay_seconds)
-        body, refusal = self._checked(raw)
-        if refusal is not None:
-            self._answer(refusal[0], {"errors": [{"message": problem, "field": None} for problem in refusal[1]]})
+    def _take(self, request: Request) -> None:
+        status, problems, mail = self._judged(request)
+        fault = request.fault
+        if mail is None:
+            self._answer(request, status, {"errors": [{"message": each, "field": None} for each in problems]})
         elif isinstance(fault, Sandbox):
-            self._answer(200, None)
+            self._answer(request, 200)
         else:
-            mail = self.sendgrid.accept(body)
+            self._accept(mail)
+            headers = {"X-Message-Id": mail.message_id}
             if isinstance(fault, AcceptThenReset):
-                self._reset()
+                request.reset()
+            elif isinstance(fault, Late):
+                request.later(fault.seconds, lambda: self._answer(request, 202, headers=headers))
             else:
-                self._answer(202, None, {"X-Message-Id": mail.message_id})
+                self._answer(request, 202, headers=headers)
 
-    def _checked(self, raw: bytes) -> tuple[dict[str, Any], tuple[int, list[str]] | None]:
-        if self.path != "/v3/mail/send":
-            return {}, (404, ["not found"])
-        if self.headers.get("Authorization") != f"Bearer {API_KEY}":
-            return {}, (401, ["The provided authorization grant is invalid, expired, or revoked"])
-        if self.headers.get("Content-Type") != "application/json":
+    def _judged(self, request: Request) -> tuple[int, list[str], Accepted | None]:
+        if request.path != "/v3/mail/send":
+            return 404, ["not found"], None
+        if request.method != "POST":
+            return 405, ["method not allowed"], None
+        if request.header("Authorization") != f"Bearer {API_KEY}":
+            return 401, [_REFUSALS[401][0]], None
+        if request.header("Content-Type") != "application/json":
             problems = ["Content-Type: must be application/json"]
         else:
-            try:
-                body = json.loads(raw)
-            except ValueError:
-                problems = ["body: not JSON"]
-            else:
-                problems = self.sendgrid.contract.violations(body)
-                if not problems:
-                    return body, None
-        self.sendgrid.violations += problems
-        return {}, (400, problems)
+            problems, mail = self._read(request.body)
+            if mail is not None:
+                return 202, [], mail
+        self.violations += problems
+        return 400, problems, None
 
-    def _refuse(self, fault: Status) -> None:
+    def _read(self, raw: bytes) -> tuple[list[str], Accepted | None]:
+        try:
+            body = orjson.loads(raw)
+        except ValueError:
+            return ["body: not JSON"], None
+        if self._check_share >= 1 or self._sample.random() < self._check_share:
+            problems = self.contract.violations(body, size=len(raw))
+            if problems:
+                return problems, None
+        try:
+            first = body["personalizations"][0]
+            mail = Accepted(
+                message_id=secrets.token_urlsafe(16),
+                at=time.time(),
+                attempt_id=str(first.get("custom_args", body.get("custom_args", {})).get("attempt_id", "")),
+                email_id=str(body.get("headers", {}).get("Message-ID", "")).strip("<>").partition("@")[0],
+                to=str(first["to"][0]["email"]),
+                sha256=hashlib.sha256(raw).hexdigest(),
+                raw=raw if self._keep_bodies else b"",
+            )
+        except (KeyError, IndexError, TypeError, AttributeError):
+            return ["body: no recipient"], None
+        return [], mail
+
+    def _accept(self, mail: Accepted) -> None:
+        """On record, and in the log, before anyone is told."""
+        self.accepted.append(mail)
+        if self._log is not None:
+            names = ("attempt_id", "email_id", "to", "message_id", "at", "sha256")
+            self._log.write(orjson.dumps({name: getattr(mail, name) for name in names}) + b"\n")
+            self._log.flush()
+        if self.events is not None:
+            self.events.about(mail)
+
+    def _refuse(self, request: Request, fault: Status) -> None:
         message, name = _REFUSALS.get(fault.code, ("Error", None))
         headers = dict(fault.headers)
         if fault.code == 429 and not headers:
-            headers = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(time.time()) + fault.reset_seconds)}
-        self._answer(fault.code, {"errors": [{"message": message, "field": name, "help": None}]}, headers)
+            reset = round(time.time() + fault.reset_seconds)
+            headers = {"X-RateLimit-Limit": "600", "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(reset)}
+        self._answer(request, fault.code, {"errors": [{"message": message, "field": name, "help": None}]}, headers)
 
-    def _answer(self, status: int, content: object, headers: Mapping[str, str] | None = None) -> None:
-        payload = b"" if content is None else json.dumps(content).encode()
-        self.send_response(status)
-        for name, value in (headers or {}).items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(payload)))
-        self.end_headers()
-        self.wfile.write(payload)
+    def _answer(
+        self, request: Request, status: int, content: object = None, headers: dict[str, str] | None = None
+    ) -> None:
+        self.statuses[status] = self.statuses.get(status, 0) + 1
+        request.answer(status, content, headers)
 
-    def _reset(self) -> None:
-        """RST rather than FIN: an abortive close, as when a process dies with data unread."""
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.connection.close()
-        self.close_connection = True
+    def _control(self, request: Request) -> None:
+        """What a measurement in another process asks and orders; not among the requests."""
+        self.requests -= 1
+        orders = orjson.loads(request.body) if request.body else {}
+        for order, value in orders.items():
+            match order:
+                case "storm":
+                    self.storm(float(value))
+                case "delay":
+                    self.delay_seconds = float(value)
+                case "reset_share":
+                    self.sometimes(float(value), AcceptThenReset())
+                case "status":
+                    self.always(Status(int(value)) if value else None)
+        request.answer(200, self.seen())
+        if "outage" in orders:
+            threading.Thread(target=self.outage, args=(float(orders["outage"]),)).start()
 
-    def finish(self) -> None:
-        if self.connection.fileno() != -1:
-            super().finish()
+    def seen(self) -> dict[str, Any]:
+        """How it stands, in figures."""
+        counts: dict[str, int] = {}
+        for mail in self.accepted:
+            counts[mail.email_id] = counts.get(mail.email_id, 0) + 1
+        return {
+            "requests": self.requests,
+            "connections": self.connections,
+            "accepted": len(self.accepted),
+            "accepted_twice": sum(count > 1 for count in counts.values()),
+            "statuses": self.statuses,
+            "violations": self.violations[:20],
+            "events_told": 0 if self.events is None else len(self.events.told),
+        }
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name for it
-        return
+
+def _signer(path: Path | None) -> Signer:
+    """The key in the file, made if there is none."""
+    if path is None:
+        return Signer()
+    if not path.exists():
+        key = ec.generate_private_key(ec.SECP256R1())
+        path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    loaded = load_pem_private_key(path.read_bytes(), None)
+    assert isinstance(loaded, ec.EllipticCurvePrivateKey)
+    return Signer(loaded)
 
 
 def main() -> None:
@@ -295,14 +363,31 @@ def main() -> None:
     parser.add_argument("--openapi", type=Path, default=OPENAPI, help="SendGrid's description of the API")
     parser.add_argument("--delay", type=float, default=0.0, help="seconds before each answer")
     parser.add_argument("--reset-share", type=float, default=0.0, help="share accepted without an answer")
+    parser.add_argument("--check-share", type=float, default=1.0, help="share of bodies held against the contract")
+    parser.add_argument("--events", metavar="URL", help="post signed events there")
+    parser.add_argument("--events-key", type=Path, help="their private key (PEM); made if the file is not there")
+    parser.add_argument("--events-shuffle", action="store_true", help="in any order")
+    parser.add_argument("--events-repeat-share", type=float, default=0.0, help="share of events told twice")
+    parser.add_argument("--bounces-without-ids", action="store_true")
     arguments = parser.parse_args()
     stand_in = SendGridStandIn(
-        port=arguments.port, log=arguments.log, openapi=arguments.openapi, delay_seconds=arguments.delay
+        port=arguments.port,
+        log=arguments.log,
+        openapi=arguments.openapi,
+        delay_seconds=arguments.delay,
+        check_share=arguments.check_share,
+        keep_bodies=False,
+        events_url=arguments.events,
+        signer=_signer(arguments.events_key),
+        manners=EventManners(
+            shuffle=arguments.events_shuffle,
+            repeat_share=arguments.events_repeat_share,
+            bounces_without_ids=arguments.bounces_without_ids,
+        ),
     )
-    if arguments.reset_share:
-        stand_in.sometimes(arguments.reset_share, AcceptThenReset())
+    stand_in.sometimes(arguments.reset_share, AcceptThenReset())
     with stand_in:
-        sys.stdout.write(f"{stand_in.url}\n")
+        sys.stdout.write(f"{stand_in.url}\n{stand_in.public_key}\n")
         sys.stdout.flush()
         try:
             stand_in.stopping.wait()

@@ -4,7 +4,8 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from pipeline.email.message import Outgoing
+from config.screening import DataClass
+from pipeline.email.message import Outgoing, to_bytes
 from pipeline.transports.receipt import Receipt, SendOutcome
 
 ACCEPTED = Receipt(SendOutcome.ACCEPTED, provider_message_id="m-1", code="202")
@@ -20,6 +21,8 @@ class ScriptedTransport:
     script: Iterable[Receipt | Exception] = ()
     idempotent: bool = False
     name: str = "scripted"
+    clearance: DataClass = DataClass.PUBLIC
+    confirms: bool = False
     during: Callable[[Outgoing], object] = lambda _message: None
     sent: list[Outgoing] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -27,7 +30,10 @@ class ScriptedTransport:
     def __post_init__(self) -> None:
         self._answers = iter(self.script)
 
-    def send(self, message: Outgoing) -> Receipt:
+    def encode(self, message: Outgoing) -> bytes:
+        return to_bytes(message)
+
+    def send(self, message: Outgoing, content: bytes) -> Receipt:
         with self._lock:
             self.sent.append(message)
             answer = next(self._answers, ACCEPTED)

@@ -4,6 +4,7 @@ import datetime as dt
 import uuid
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from typing import Any, Protocol
 
 from sqlalchemy import Row, Table, Update, func, select, update
@@ -16,6 +17,7 @@ from pipeline.engine.sweep import Swept, sweep
 from pipeline.lanes import build_lanes
 from pipeline.models import AuditEvent, Email, Job, LanePause, Referral, Submission
 from pipeline.referral import ask_about_expired
+from pipeline.reminders import remind_of_referrals
 from pipeline.stages.deliver import DeliverStage
 from pipeline.status import SubmissionStatus
 from pipeline.transports.receipt import Transport
@@ -51,7 +53,8 @@ def drain(context: Context, *names: str, transport: Transport | None = None) -> 
 
 def run_sweep(context: Context) -> Swept:
     """Sweep now, with what falls due by time."""
-    swept = sweep(context.database, context.keys, build_lanes(context), 0, (ask_about_expired,))
+    duties = (ask_about_expired, partial(remind_of_referrals, context))
+    swept = sweep(context.database, context.keys, build_lanes(context), 0, duties)
     assert swept is not None
     return swept
 

@@ -1,7 +1,7 @@
 """The smallest core that the pages and the API can be built on: everything is kept in memory."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 from uuid import UUID, uuid5
@@ -9,6 +9,8 @@ from uuid import UUID, uuid5
 from config.conditions import load_conditions
 from config.screening import load_screening
 from config.settings import ROOT, Settings
+from web.new_links import LinkRequest
+from web.receipts import EventsRefusal, EventsRefused
 from web.services import (
     Accepted,
     AnswersRead,
@@ -29,6 +31,7 @@ from web.services import (
     WrongFactor,
 )
 from web.services import Decision as ProviderDecision
+from web.unsubscribing import MailChoice
 
 NAMESPACE = UUID("6c1d7f5e-3a40-4b8b-9d2c-2f7a3f1b0a11")
 KEY = "key-of-the-source"
@@ -115,6 +118,31 @@ class ScriptedLinks:
         return self.stopped
 
 
+class NoNewLinks:
+    """Knows nobody."""
+
+    def send(self, asked: LinkRequest, request_id: str) -> bool:
+        return "@" in asked.address
+
+
+@dataclass
+class MemoryUnsubscribing:
+    """One token, and whether it was used; `choice` None: no token is known."""
+
+    choice: MailChoice | None = None
+
+    def look(self, token: str) -> MailChoice | None:
+        return self.choice
+
+    def end(self, token: str, request_id: str) -> MailChoice | None:
+        self.choice = self.choice and replace(self.choice, ended=True)
+        return self.choice
+
+    def again(self, token: str, request_id: str) -> MailChoice | None:
+        self.choice = self.choice and replace(self.choice, ended=False)
+        return self.choice
+
+
 @dataclass
 class FixedHealth:
     """Says what it was told to say."""
@@ -123,6 +151,18 @@ class FixedHealth:
 
     def ready(self) -> Mapping[str, bool]:
         return self.checks
+
+
+class NoReceipts:
+    """Knows no key."""
+
+    def take(self, raw_body: bytes, headers: Mapping[str, str]) -> EventsRefused:
+        return EventsRefused(EventsRefusal.NO_KEY, "No key is configured.")
+
+
+class FixedMetrics:
+    def read(self) -> str:
+        return "careroute_up 1\n"
 
 
 @cache
@@ -138,6 +178,7 @@ def services(
     *,
     intake: MemoryIntake | None = None,
     links: ScriptedLinks | None = None,
+    unsubscribing: MemoryUnsubscribing | None = None,
     health: FixedHealth | None = None,
     with_settings: Settings | None = None,
 ) -> Services:
@@ -148,7 +189,11 @@ def services(
         conditions=conditions(),
         intake=intake or MemoryIntake(),
         links=links or ScriptedLinks(),
+        new_links=NoNewLinks(),
+        unsubscribing=unsubscribing or MemoryUnsubscribing(),
         health=health or FixedHealth(),
+        receipts=NoReceipts(),
+        metrics=FixedMetrics(),
     )
 
 

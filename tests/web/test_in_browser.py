@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tests.web import fakes, samples
 from web.app import create_app
 from web.services import Closed, CodeSent, Decision, Gate, LinkKind, Locked, Opened, Responded, Session, WrongFactor
+from web.unsubscribing import MailChoice
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a chromium on PATH")
@@ -33,8 +34,15 @@ def intake() -> fakes.MemoryIntake:
 
 
 @pytest.fixture(scope="module")
-def address(links: fakes.ScriptedLinks, intake: fakes.MemoryIntake) -> Iterator[str]:
-    app = create_app(fakes.services(links=links, intake=intake))
+def unsubscribing() -> fakes.MemoryUnsubscribing:
+    return fakes.MemoryUnsubscribing()
+
+
+@pytest.fixture(scope="module")
+def address(
+    links: fakes.ScriptedLinks, intake: fakes.MemoryIntake, unsubscribing: fakes.MemoryUnsubscribing
+) -> Iterator[str]:
+    app = create_app(fakes.services(links=links, intake=intake, unsubscribing=unsubscribing))
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", access_log=False))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
@@ -114,6 +122,25 @@ def test_axe_finds_nothing_on_any_page_and_none_scrolls_sideways(
     links.responded = Responded("en", samples.REFERENCE, Decision.ACCEPT)
     page.get_by_role("button", name="Accept the referral").click()
     check(page)
+
+
+def test_unsubscribing_works_without_scripts_on_a_small_phone(
+    open_page: Callable[..., Page], unsubscribing: fakes.MemoryUnsubscribing
+) -> None:
+    looking = {
+        "dark": MailChoice("en", for_provider=False, ended=False),
+        "light": MailChoice("es", for_provider=True, ended=False),
+    }
+    for scheme, unsubscribing.choice in looking.items():
+        page = open_page("/u/token", width=320, scheme=scheme)
+        check(page)
+        plain = open_page("/u/token", width=320, scripts=False)
+        plain.locator("main button").click()
+        page.reload()
+        check(page)
+        plain.locator("main button").click()
+        assert plain.locator("main button").count() == 0
+        assert not unsubscribing.choice.ended
 
 
 def fill_in_by_keyboard(page: Page) -> None:

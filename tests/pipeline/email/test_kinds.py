@@ -9,36 +9,40 @@ from babel.messages.pofile import read_po
 from jinja2.ext import babel_extract
 
 from config.screening import LANGUAGES, DataClass
+from pipeline.email.compiling import TEMPLATES
 from pipeline.email.contexts import CONTEXTS
-from pipeline.email.kinds import EmailKind
+from pipeline.email.kinds import RULES, EmailKind
 from pipeline.email.labels import health_label, labels_to_correct
-from pipeline.email.render import TEMPLATES
+from pipeline.email.render import forms
 from pipeline.email.samples import samples
 from pipeline.translation import LOCALE, translations
 from tests.config.shipped import SCREENING
 
-PARTS = {"subject.txt", "body.txt", "body.mjml"}
+NOTICE, FULL = {"subject.txt", "body.txt", "body.mjml"}, {"full.txt", "full.mjml"}
 
 
 def test_every_kind_has_a_folder_a_context_and_samples_and_every_folder_a_kind() -> None:
     folders = {folder.name: {file.name for file in folder.iterdir()} for folder in TEMPLATES.iterdir()}
     folders.pop("_base")
-    assert folders == {kind.value: PARTS for kind in EmailKind}
+    assert folders == {kind: NOTICE | FULL if RULES[kind].full_form_holds else NOTICE for kind in EmailKind}
     assert {kind: context.kind for kind, context in CONTEXTS.items()} == {kind: kind for kind in EmailKind}
     for kind in EmailKind:
         for language in LANGUAGES:
-            assert {type(sample) for sample in samples(kind, language)} == {CONTEXTS[kind]}
+            for form in forms(kind):
+                assert {type(sample) for sample in samples(kind, language, form)} == {CONTEXTS[kind]}
 
 
-def test_a_person_s_mail_has_no_place_for_a_provider_and_no_mail_has_one_for_an_answer() -> None:
-    allowed = {"reference", "link", "organisation", "fields", "expires_on", "code", "minutes_valid"}
-    assert {field.name for context in CONTEXTS.values() for field in fields(context)} == allowed
+def test_answers_and_providers_have_a_place_in_the_details_of_full_forms_alone() -> None:
+    plain = {"reference", "link", "unsubscribe_link", "organisation", "fields", "expires_on", "code", "minutes_valid"}
+    for kind, context in CONTEXTS.items():
+        allowed = plain | {"details"} if RULES[kind].full_form_holds else plain
+        assert {field.name for field in fields(context)} <= allowed, kind
 
 
 @pytest.mark.parametrize("kind", EmailKind)
 def test_links_and_codes_are_kept_out_of_the_repr(kind: EmailKind) -> None:
     for sample in samples(kind, "en"):
-        for secret in ("link", "code"):
+        for secret in ("link", "unsubscribe_link", "code"):
             if hasattr(sample, secret):
                 assert getattr(sample, secret) not in repr(sample)
 

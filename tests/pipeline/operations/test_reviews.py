@@ -377,7 +377,7 @@ def test_a_decision_and_a_withdrawal_at_once_leave_nobody_with_the_facts(
         if number:
             return decided(context, kept.submission_id, TAKE_OVER)
         with begin(context.database, context.keys, person(kept.submission_id)) as unit:
-            withdraw(unit, kept.submission_id, uuid.uuid4())
+            withdraw(context, unit, kept.submission_id, uuid.uuid4())
         return True
 
     _, took = at_once(2, act)

@@ -6,10 +6,15 @@ from pipeline import ledger
 from pipeline.context import Context
 from pipeline.db import utc_now
 from pipeline.models import Job, SourceTally
-from pipeline.operations.status_report import LaneReport, StatusReport, read_status
+from pipeline.operations.status_report import LaneReport, MailReport, StatusReport, read_status
+from pipeline.transports.receipt import Receipt, SendOutcome
 from tests.pipeline.operations.work import dead_email, unreadable
+from tests.support.networks import fitting, put_in_force
+from tests.support.receipts import report as tell
+from tests.support.receipts import told
 from tests.support.submissions import person, submit
-from tests.support.work import drain, run_sweep
+from tests.support.transports import ScriptedTransport
+from tests.support.work import drain, make_due, run_sweep
 
 NOTHING = LaneReport()
 
@@ -21,8 +26,9 @@ def report(context: Context) -> StatusReport:
 
 def test_an_installation_in_which_nothing_happened(context: Context) -> None:
     found = report(context)
-    assert found.lanes == dict.fromkeys(("validate", "score", "refer", "email"), NOTHING)
+    assert found.lanes == dict.fromkeys(("validate", "score", "refer", "email", "receipts"), NOTHING)
     assert (found.sources, found.sweep_age_seconds, found.quarantined, found.in_review) == ({}, None, 0, 0)
+    assert found.mail == MailReport()
 
 
 def test_due_in_flight_and_delayed_jobs_are_told_apart_and_aged(context: Context) -> None:
@@ -57,12 +63,33 @@ def test_a_pause_says_why_and_until_when(context: Context) -> None:
     assert (paused.reason, paused.until - paused.since) == ("http-401", dt.timedelta(seconds=60))
 
 
+def test_how_mail_stands(sqlite_context: Context) -> None:
+    put_in_force(sqlite_context, fitting("one"))
+    submit(sqlite_context)
+    drain(sqlite_context, "validate", "score")
+    lost = [Receipt(SendOutcome.UNCERTAIN, code="no-answer")] * 3
+    drain(sqlite_context, "email", transport=ScriptedTransport(lost, confirms=True))
+    assert (report(sqlite_context).mail.uncertain_held, report(sqlite_context).mail.uncertain_asked) == (3, 0)
+    make_due(sqlite_context.database)
+    refused = ScriptedTransport([Receipt(SendOutcome.LANE_FAILURE, code="401")] * 3)
+    drain(sqlite_context, "email", transport=refused)
+    tell(sqlite_context, [told("delivered"), told("delivered"), told("bounce", email="ana@example.org")])
+    mail = report(sqlite_context).mail
+    assert (mail.uncertain_held, mail.uncertain_asked) == (0, 1)
+    assert mail.events == {"sendgrid": {"bounced": 1, "delivered": 2}}
+    assert mail.last_event_at is not None
+    breaker = mail.breakers["scripted"]
+    assert (breaker.state, breaker.reason, breaker.trips) == ("open", "401", 1)
+    assert breaker.probe_at is not None
+    assert breaker.probe_at > breaker.since
+
+
 def test_a_lane_of_a_newer_version_is_shown_too(context: Context) -> None:
     kept = submit(context)
     with context.database.write() as connection:
         ledger.enqueue(connection, [ledger.NewJob("newer", kept.submission_id, kept.submission_id)])
     found = report(context)
-    assert list(found.lanes) == ["validate", "score", "refer", "email", "newer"]
+    assert list(found.lanes) == ["validate", "score", "refer", "email", "receipts", "newer"]
     assert found.lanes["newer"].due == 1
 
 

@@ -22,7 +22,7 @@ from pipeline.secure_pages.stopping import Stopped, stop
 from pipeline.status import SubmissionStatus
 from pipeline.submission import Part, read_sealed
 from pipeline.validation import Rule
-from tests.pipeline.secure_pages.links import PAST, Referred, change, fail_long_ago
+from tests.pipeline.secure_pages.links import PAST, Referred, change, fail_long_ago, nobody
 from tests.pipeline.secure_pages.undecided import LONG_ENOUGH, opened, send, undecided
 from tests.support.racing import at_once
 from tests.support.work import drain, emails, jobs, status_of, table
@@ -197,7 +197,7 @@ def test_after_everything_was_stopped_the_page_says_so(context: Context) -> None
     case = undecided(context)
     token, session = opened(case)
     other, other_session = opened(case, EmailKind.CONFIRMATION)
-    stop(context, token, "request")
+    stop(context, token, "request", nobody)
     assert isinstance(send(case, token, session, GIVEN), Stopped)
     assert isinstance(send(case, other, other_session, GIVEN), Closed)
     assert status_of(context, case.submission_id) is SubmissionStatus.WITHDRAWN
@@ -233,7 +233,7 @@ def race(case: Referred, *, stopping: bool) -> tuple[int, int]:
             with suppress(ReviewRefused):
                 decide(case.context, expert, case.submission_id, Decision(candidate=False, reason="Nothing fits"))
             return None
-        return stop(case.context, confirmation, "request")
+        return stop(case.context, confirmation, "request", nobody)
 
     at_once(3 if stopping else 2, act)
     return len(case.recorded(Action.SUBMISSION_ANSWERED)), len(case.recorded(Action.SUBMISSION_REVIEWED))

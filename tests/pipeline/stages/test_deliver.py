@@ -1,3 +1,4 @@
+import hashlib
 import uuid
 from dataclasses import replace
 from email import message_from_bytes
@@ -9,10 +10,10 @@ from sqlalchemy import update
 
 from pipeline.audit import actions
 from pipeline.context import Context
-from pipeline.email.message import Outgoing
+from pipeline.email.message import Outgoing, to_bytes
 from pipeline.models import AuditEvent, DeadJob, Email, LanePause
 from pipeline.stages.addressing import Letter
-from pipeline.stages.deliver import DeliverStage
+from pipeline.stages.deliver import Composed, DeliverStage
 from pipeline.transports.receipt import Receipt, SendOutcome
 from pipeline.unit_of_work import begin
 from pipeline.withdrawal import withdraw
@@ -58,7 +59,8 @@ def marks(context: Context) -> list[uuid.UUID | None]:
     ("receipt", "status", "action"),
     [
         (Receipt(SendOutcome.ACCEPTED, "m-17", "202"), "handed_over", "email:handed_over"),
-        (Receipt(SendOutcome.REJECTED, None, "5.1.1"), "failed", "email:failed"),
+        (Receipt(SendOutcome.REJECTED, None, "5.6.0"), "failed", "email:failed"),
+        (Receipt(SendOutcome.REJECTED, None, "5.1.1", bad_address=True), "bounced", "email:bounced"),
         (Receipt(SendOutcome.UNCERTAIN, None, "timeout"), "uncertain", "email:uncertain"),
         (RuntimeError("with an address in it"), "uncertain", "email:uncertain"),
     ],
@@ -73,16 +75,21 @@ def test_an_answer_settles_the_email_and_is_on_record(
     (first,) = [row for row in table(context.database, Email.table()) if row.id == transport.sent[0].email_id]
     assert (first.status, first.transport, first.attempt_id) == (status, "scripted", None)
     assert (first.handed_over_at is not None) == (status == "handed_over")
-    recorded = [action] if status == "handed_over" else [action, "job:died"]
+    recorded = [action, "job:died"] if status in {"failed", "bounced"} else [action]
+    if status == "bounced":
+        recorded.insert(1, "suppression:added")
+        recorded[1:2] = ["suppression:added"] * 3
     assert actions_about(context, first.submission_id)[-len(recorded) :] == recorded
+    assert first.content_hash == hashlib.sha256(to_bytes(transport.sent[0])).digest()
     if isinstance(receipt, Receipt):
         assert (first.provider_message_id, first.detail) == (receipt.provider_message_id, receipt.code)
     else:
         assert first.detail == "unexpected:RuntimeError"
     assert sorted(standing(context)) == sorted([status, "handed_over", "handed_over"])
-    assert not jobs(context.database, "email")
+    held = [job.target_id for job in jobs(context.database, "email")]
+    assert held == ([first.id] if status == "uncertain" else []), "one of unknown fate waits for the provider's word"
     dead = [row.target_id for row in table(context.database, DeadJob.table())]
-    assert dead == ([] if status == "handed_over" else [first.id])
+    assert dead == ([first.id] if status in {"failed", "bounced"} else [])
     send(context, transport)
     assert len(transport.sent) == 3
 
@@ -130,11 +137,11 @@ def test_a_provider_that_refuses_everyone_pauses_the_lane_and_costs_nobody(
 def test_one_lost_connection_delays_one_email_and_pauses_nobody(
     context: Context, confirmations: list[uuid.UUID]
 ) -> None:
-    send(context, ScriptedTransport([Receipt(SendOutcome.LANE_FAILURE, None, "connection")]))
+    send(context, ScriptedTransport([Receipt(SendOutcome.UNAVAILABLE, None, "connection")]))
     assert sorted(standing(context)) == ["handed_over", "handed_over", "queued"]
     assert not table(context.database, LanePause.table())
     (job,) = jobs(context.database, "email")
-    assert job.attempts == 0
+    assert job.attempts == 1
     assert job.due_at > job.created_at
 
 
@@ -144,11 +151,11 @@ def test_an_email_on_its_way_when_the_person_stopped_everything_is_not_tried_aga
     stopped = confirmations[0]
 
     class StoppedMeanwhile(ScriptedTransport):
-        def send(self, message: Outgoing) -> Receipt:
+        def send(self, message: Outgoing, content: bytes) -> Receipt:
             if not self.sent:
                 with begin(context.database, context.keys, actions.person(stopped)) as unit:
-                    withdraw(unit, stopped, uuid.uuid4())
-            return super().send(message)
+                    withdraw(context, unit, stopped, uuid.uuid4())
+            return super().send(message, content)
 
     transport = StoppedMeanwhile([Receipt(SendOutcome.RETRY, None, "451")] * 3)
     send(context, transport)
@@ -162,8 +169,8 @@ def test_an_email_on_its_way_when_the_person_stopped_everything_is_not_tried_aga
 def test_a_worker_that_is_told_to_stop_finishes_the_slice_in_hand_and_gives_the_rest_back(
     context: Context, confirmations: list[uuid.UUID], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.stages.deliver.SLICE", 1)
-    transport = ScriptedTransport()
+    monkeypatch.setattr("pipeline.stages.deliver.LOCAL_SLICE", 1)
+    transport = ScriptedTransport(idempotent=True)
     worker = engine(context, transport)
     worker.stopping = lambda: bool(transport.sent)
     worker.drain("email")
@@ -190,7 +197,7 @@ def test_what_a_dead_worker_was_sending_is_sent_again_only_where_that_does_no_ha
     send(context, successor)
     assert standing(context) == [status] * 3
     assert len(successor.sent) == sent_again
-    assert not jobs(context.database, "email")
+    assert len(jobs(context.database, "email")) == 3 - sent_again, "those of unknown fate are held"
 
 
 def test_an_email_whose_lease_was_lost_before_its_call_is_not_sent(
@@ -199,7 +206,7 @@ def test_an_email_whose_lease_was_lost_before_its_call_is_not_sent(
     transport = ScriptedTransport()
 
     class Slow(DeliverStage):
-        def work(self, item: Letter) -> Outgoing:
+        def work(self, item: Letter) -> Composed:
             expire_leases(context.database)
             run_sweep(context)
             return super().work(item)
@@ -220,7 +227,7 @@ def test_a_cancelled_email_is_not_sent(context: Context, confirmations: list[uui
     class Interrupted(DeliverStage):
         """The second one is cancelled after it was claimed and before it is marked."""
 
-        def work(self, item: Letter) -> Outgoing:
+        def work(self, item: Letter) -> Composed:
             if item.sealed.submission_id == confirmations[1]:
                 cancel(confirmations[1])
             return super().work(item)

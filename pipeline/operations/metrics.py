@@ -1,0 +1,102 @@
+"""How everything stands, in Prometheus' text exposition format.
+
+Written by hand: the figures are read from the database at each scrape, so that there is no registry for a library to
+keep, and what is left is a few lines of text. Labels are names of ours: lanes, transports, sources, codes; never
+anything about anybody.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from pipeline.breaker import OPEN
+from pipeline.operations.status_report import ACCEPTED, REFUSED, REPEATED, MailReport, SourceReport, StatusReport
+
+Sample = tuple[Mapping[str, str], float]
+
+_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One metric: its samples have the same label names. A counter's name ends in `_total`."""
+
+    name: str
+    kind: Literal["counter", "gauge"]
+    help: str
+    samples: tuple[Sample, ...]
+
+
+def to_text(report: StatusReport) -> str:
+    """The report in version 0.0.4 of the format."""
+    return "".join(line for family in families(report) for line in _lines(family))
+
+
+def families(report: StatusReport) -> Iterator[Family]:
+    """Every metric; `docs/operations.md` says what each means."""
+    lanes = report.lanes.items()
+    yield Family(
+        "careroute_jobs",
+        "gauge",
+        "Jobs of a lane by state.",
+        tuple(
+            ({"lane": name, "state": state}, number)
+            for name, lane in lanes
+            for state, number in (
+                ("due", lane.due),
+                ("in_flight", lane.in_flight),
+                ("delayed", lane.delayed),
+                ("dead", lane.dead),
+            )
+        ),
+    )
+    oldest = tuple(({"lane": name}, lane.oldest_seconds or 0.0) for name, lane in lanes)
+    yield Family("careroute_lane_oldest_seconds", "gauge", "For how long the oldest job has been due.", oldest)
+    paused = tuple(({"lane": name}, float(lane.paused is not None)) for name, lane in lanes)
+    yield Family("careroute_lane_paused", "gauge", "1 while a lane is paused.", paused)
+    waiting = (({"place": "quarantine"}, report.quarantined), ({"place": "review"}, report.in_review))
+    yield Family("careroute_submissions_waiting", "gauge", "Submissions that wait for a person.", waiting)
+    if report.sweep_age_seconds is not None:
+        age: tuple[Sample, ...] = (({}, report.sweep_age_seconds),)
+        yield Family("careroute_sweep_age_seconds", "gauge", "How long ago some process last swept.", age)
+    yield Family(
+        "careroute_submissions_total",
+        "counter",
+        "What sources sent, by what became of it.",
+        tuple(
+            ({"source": name, "outcome": outcome}, number)
+            for name, source in report.sources.items()
+            for outcome, number in _outcomes(source)
+        ),
+    )
+    yield from _mail(report.mail)
+
+
+def _outcomes(source: SourceReport) -> Iterator[tuple[str, int]]:
+    yield ACCEPTED, source.accepted
+    yield REPEATED, source.repeated
+    for reason, number in source.refused.items():
+        yield f"{REFUSED}{reason}", number
+
+
+def _mail(mail: MailReport) -> Iterator[Family]:
+    opened = tuple(({"transport": name}, float(breaker.state == OPEN)) for name, breaker in mail.breakers.items())
+    yield Family("careroute_mail_breaker_open", "gauge", "1 while a transport's circuit breaker is open.", opened)
+    events = tuple(
+        ({"transport": transport, "event": event}, number)
+        for transport, counts in mail.events.items()
+        for event, number in counts.items()
+    )
+    yield Family("careroute_mail_events_total", "counter", "What mail providers reported.", events)
+    uncertain = (({"state": "held"}, mail.uncertain_held), ({"state": "dead"}, mail.uncertain_asked))
+    yield Family("careroute_mail_uncertain", "gauge", "Emails of unknown fate.", uncertain)
+    suppressed = tuple(({"mail_class": name}, number) for name, number in mail.suppressed.items())
+    yield Family("careroute_mail_suppressed", "gauge", "Addresses that are not written to, by class.", suppressed)
+
+
+def _lines(family: Family) -> Iterable[str]:
+    yield f"# HELP {family.name} {family.help}\n"
+    yield f"# TYPE {family.name} {family.kind}\n"
+    for labels, value in family.samples:
+        told = ",".join(f'{name}="{text.translate(_ESCAPES)}"' for name, text in labels.items())
+        yield f"{family.name}{{{told}}} {value!r}\n" if told else f"{family.name} {value!r}\n"
