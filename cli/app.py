@@ -1,27 +1,73 @@
-"""All commands on one screen."""
+"""All commands on one screen: panel, name, module, and what the list says of it."""
+
+from typing import ClassVar
 
 import typer
 
-from cli import processes
-from cli.audit import audit
-from cli.demo import demo
-from cli.doctor import doctor
-from cli.email import email
-from cli.failures import PlainFailures
-from cli.jobs import jobs
-from cli.keys import keys
-from cli.lanes import lanes
-from cli.looking import show, status
-from cli.providers import providers
-from cli.quarantine import quarantine
-from cli.review import review
-from cli.score import score
-from cli.submit import submit
-from cli.suppressions import suppressions
+from cli.commands import Commands
+
+_RUN, _LOOK, _ACT, _SET_UP = "Run", "Look", "Act, on record", "Set up"
+
+# The first paragraph of each command's own help. Taken from there, every listing would load every framework.
+COMMANDS = (
+    (
+        _RUN,
+        "demo",
+        "cli.demo",
+        "Start everything, post fictional submissions as web forms would, and show what became of them.",
+    ),
+    (_RUN, "up", "cli.processes", "Start everything on this machine and serve until Ctrl-C."),
+    (_RUN, "web", "cli.processes", "Serve the form, the pages and the intake API."),
+    (_RUN, "worker", "cli.processes", "Work on lanes until SIGTERM."),
+    (_RUN, "beat", "cli.processes", "Send the sweep on time until SIGTERM."),
+    (_LOOK, "status", "cli.looking", "Every queue, every source, and what waits for people."),
+    (_LOOK, "show", "cli.looking", "A submission's journey as it is on record: when, who, what. Never an answer."),
+    (
+        _LOOK,
+        "score",
+        "cli.score",
+        "Score answers without any effect: which programs fit by the criteria in force, and why.",
+    ),
+    (
+        _LOOK,
+        "doctor",
+        "cli.doctor",
+        (
+            "Check settings, files, keys, database, broker and mail. "
+            "Exit code 1 if a process could not work, or with --dns if mail would be refused."
+        ),
+    ),
+    (_LOOK, "email", "cli.email", "What emails say and look like."),
+    (_LOOK, "audit", "cli.audit", "The audit record: verify."),
+    (_ACT, "submit", "cli.submit", "Post a submission as the source network-site, and print its reference and status."),
+    (_ACT, "jobs", "cli.jobs", "Jobs that were given up: list, retry, discard."),
+    (_ACT, "lanes", "cli.lanes", "Queues of work: list, pause, resume."),
+    (_ACT, "quarantine", "cli.quarantine", "Submissions that could not be read: list, remap."),
+    (_ACT, "review", "cli.review", "Submissions that wait for an expert: list, show, decide."),
+    (
+        _ACT,
+        "suppressions",
+        "cli.suppressions",
+        "Addresses that are not written to, and whose requests they are. An address is read from standard input.",
+    ),
+    (
+        _SET_UP,
+        "migrate",
+        "cli.processes",
+        "Bring the database to this version's schema, check the keys, and publish the first provider network.",
+    ),
+    (_SET_UP, "keys", "cli.keys", "The keysets: new."),
+    (_SET_UP, "providers", "cli.providers", "The provider network: check, what-if, import, schema."),
+)
+
+
+class _AllCommands(Commands):
+    homes: ClassVar = {name: module for _, name, module, _ in COMMANDS}
+
 
 app = typer.Typer(
     name="careroute",
-    cls=PlainFailures,
+    cls=_AllCommands,
     help="Careroute takes screening submissions in and sends explained referrals out, every step on record.",
     no_args_is_help=True,
     add_completion=False,
@@ -29,25 +75,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-_RUN, _LOOK, _ACT, _SET_UP = "Run", "Look", "Act, on record", "Set up"
 
-app.command(rich_help_panel=_RUN)(demo)
-app.command(rich_help_panel=_RUN)(processes.up)
-app.command(rich_help_panel=_RUN)(processes.web)
-app.command(rich_help_panel=_RUN)(processes.worker)
-app.command(rich_help_panel=_RUN)(processes.beat)
-app.command(rich_help_panel=_LOOK)(status)
-app.command(rich_help_panel=_LOOK)(show)
-app.command(rich_help_panel=_LOOK)(score)
-app.command(rich_help_panel=_LOOK)(doctor)
-app.add_typer(email, rich_help_panel=_LOOK)
-app.add_typer(audit, rich_help_panel=_LOOK)
-app.command(rich_help_panel=_ACT)(submit)
-app.add_typer(jobs, rich_help_panel=_ACT)
-app.add_typer(lanes, rich_help_panel=_ACT)
-app.add_typer(quarantine, rich_help_panel=_ACT)
-app.add_typer(review, rich_help_panel=_ACT)
-app.add_typer(suppressions, rich_help_panel=_ACT)
-app.command(rich_help_panel=_SET_UP)(processes.migrate)
-app.add_typer(keys, rich_help_panel=_SET_UP)
-app.add_typer(providers, rich_help_panel=_SET_UP)
+def _only_listed() -> None:
+    """Stands for a command until it is loaded."""
+
+
+for panel, name, _, told in COMMANDS:
+    app.command(name, help=told, rich_help_panel=panel)(_only_listed)

@@ -6,11 +6,8 @@ from typing import Annotated
 import typer
 
 from cli.console import JsonOption, out, print_json, say
-from cli.email_check import everything
 from cli.failures import FINDING, WRONG_USE, CannotRun, fail, named_file, read_settings
 from pipeline.claims.findings import Finding
-from pipeline.email.message import Sender
-from pipeline.email.preview import write_gallery
 
 email = typer.Typer(name="email", help="What emails say and look like.", no_args_is_help=True)
 
@@ -33,16 +30,18 @@ def check(
     All kinds are rendered from samples, in every form and language, and so is
     what a person is shown of every program in the provider file.
     """
+    from cli.email_check import everything  # noqa: PLC0415 - loads the web framework
+
     settings = read_settings()
     with named_file():
-        findings = everything(settings, providers or settings.providers_file)
+        looked = everything(settings, providers or settings.providers_file)
     if as_json:
-        print_json([_as_json(finding) for finding in findings])
+        print_json([_as_json(finding) for finding in looked.findings])
     else:
-        for finding in findings:
+        for finding in looked.findings:
             out.print(str(finding), markup=False)
-        say("0 findings" if not findings else f"{len(findings)} finding{'' if len(findings) == 1 else 's'}")
-    if findings:
+        say(looked.summary)
+    if looked.findings:
         raise typer.Exit(FINDING)
 
 
@@ -54,6 +53,9 @@ def preview(
     ] = None,
 ) -> None:
     """Write every email as a folder of pages: each kind, form and sample, in light and dark, on phone and desktop."""
+    from pipeline.email.message import Sender  # noqa: PLC0415
+    from pipeline.email.preview import write_gallery  # noqa: PLC0415
+
     settings = read_settings()
     try:
         sender = Sender.from_settings(settings)

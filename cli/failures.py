@@ -2,19 +2,16 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Never
+from typing import Never
 
 import typer
 from pydantic import ValidationError
 from sqlalchemy.exc import DBAPIError
-from typer.core import TyperGroup
 
 from cli.console import complain
 from config.settings import PREFIX, Settings
 from config.yaml_file import CannotBeRead, ConfigurationMistake
-from embedded.stack import StackFailed
-from embedded.supervisor import SupervisorFailed
-from embedded.valkey import BrokerFailed
+from embedded.failures import BrokerFailed, StackFailed, SupervisorFailed
 from pipeline.db import is_transient
 from pipeline.keys import KeyProblem
 from pipeline.schema import SchemaProblem
@@ -40,20 +37,14 @@ _EXPECTED = (
 )
 
 
-class PlainFailures(TyperGroup):
-    """The root command: shows expected errors as plain text and ends with the code that goes with them."""
-
-    def invoke(self, ctx: Any) -> Any:
-        """Run the command that was asked for."""
-        try:
-            return super().invoke(ctx)
-        except _EXPECTED as error:
-            fail(str(error))
-        except DBAPIError as error:
-            if not is_transient(error):
-                raise
-            # Drivers quote statements and values; the type is enough here, and the server's own log has the rest.
-            fail(f"the database does not answer ({_reason(error)}): check CAREROUTE_DATABASE_URL, and that it is up")
+def explain(error: Exception) -> str | None:
+    """What is wrong and what to do, of an error that is expected to happen; `None` for any other."""
+    if isinstance(error, _EXPECTED):
+        return str(error)
+    if isinstance(error, DBAPIError) and is_transient(error):
+        # Drivers quote statements and values; the type is enough here, and the server's own log has the rest.
+        return f"the database does not answer ({_reason(error)}): check CAREROUTE_DATABASE_URL, and that it is up"
+    return None
 
 
 def fail(message: str, code: int = FINDING) -> Never:

@@ -15,6 +15,7 @@ from pipeline.breaker import OPEN
 from pipeline.operations.opening import open_database
 from pipeline.operations.status_report import LaneReport, MailReport, SourceReport, StatusReport, read_status
 from pipeline.operations.timeline import Step, Timeline, find_submission, read_timeline
+from pipeline.operations.unreachable import DAYS as UNREACHABLE_DAYS
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
@@ -128,6 +129,9 @@ def _mail_lines(report: StatusReport) -> Iterator[Text]:
     if mail.suppressed:
         told = ", ".join(f"{count} {mail_class}" for mail_class, count in mail.suppressed.items())
         yield Text(f"  suppressed     {told}")
+    if mail.unreachable:
+        told = f"{mail.unreachable} of the last {UNREACHABLE_DAYS} days: `careroute suppressions unreachable`"
+        yield Text(f"  unreachable    {told}", "yellow")
 
 
 def _show_steps(timeline: Timeline) -> None:
@@ -178,6 +182,7 @@ def _mail_document(mail: MailReport) -> Mapping[str, Any]:
         "last_event_at": mail.last_event_at.isoformat() if mail.last_event_at else None,
         "uncertain": {"held": mail.uncertain_held, "dead_letters": mail.uncertain_asked},
         "suppressed": dict(mail.suppressed),
+        "unreachable": mail.unreachable,
     }
 
 

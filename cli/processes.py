@@ -10,9 +10,8 @@ from cli.console import command, err, say
 from cli.failures import WRONG_USE, CannotRun, fail, read_settings
 from config.log import configure_logging
 from config.settings import Settings
-from pipeline.lanes import LANE_NAMES
+from pipeline.lane_names import LANE_NAMES
 from pipeline.operations.opening import open_database
-from pipeline.operations.prepare import prepare
 
 
 def web() -> None:
@@ -44,7 +43,7 @@ def worker(
 
 def beat() -> None:
     """Send the sweep on time until SIGTERM."""
-    from tasks.run import run_beat  # noqa: PLC0415
+    from tasks.beat import run_beat  # noqa: PLC0415
 
     settings = _settings_of_a_process()
     run_beat(settings, _broker_url(settings))
@@ -52,6 +51,8 @@ def beat() -> None:
 
 def migrate() -> None:
     """Bring the database to this version's schema, check the keys, and publish the first provider network."""
+    from pipeline.operations.prepare import prepare  # noqa: PLC0415
+
     done = prepare(read_settings())
     say(f"schema {done.revision}, keys are the database's own")
     if done.published:
@@ -60,6 +61,7 @@ def migrate() -> None:
 
 def up() -> None:
     """Start everything on this machine and serve until Ctrl-C."""
+    from embedded.demo_port import port_for  # noqa: PLC0415
     from embedded.mailbox_access import mailbox_access  # noqa: PLC0415
     from embedded.source_secrets import source_secrets  # noqa: PLC0415
     from embedded.stack import EmbeddedStack  # noqa: PLC0415
@@ -67,16 +69,20 @@ def up() -> None:
 
     settings = read_settings()
     secrets, mailbox = source_secrets(settings), mailbox_access(settings)
+    port, links_lead_elsewhere = port_for(settings)
     with termination_as_interrupt():
         try:
             with EmbeddedStack(
                 settings.data_dir,
-                port=settings.port,
+                port=port,
                 broker_url=settings.broker_url or None,
                 environment={**secrets.environment, **mailbox.environment},
                 report=lambda line: err.print(f"  {line}", style="dim", markup=False),
             ) as stack:
                 _tell_where(settings, stack.url, mailbox.path, secrets.files)
+                if links_lead_elsewhere:
+                    say(f"\n{links_lead_elsewhere}")
+                say("\nServing. Ctrl-C stops everything.")
                 stack.wait()
         except KeyboardInterrupt:
             say("\nEverything is stopped.")
@@ -113,5 +119,5 @@ def _tell_where(settings: Settings, local_url: str, mailbox: str, files: Mapping
         say("  post      curl -X POST -H 'Content-Type: application/json' \\")
         say(f'                 -H "Authorization: Bearer $(cat {key})" \\')
         say(f"                 -d @submission.json {public}/v1/submissions")
-        say(f"            or: {command('submit submission.json', settings)}")
-    say("\nServing. Ctrl-C stops everything.")
+        elsewhere = "" if public == settings.effective_public_url else f" --url {public}"
+        say(f"            or: {command(f'submit submission.json{elsewhere}', settings)}")

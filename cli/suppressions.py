@@ -3,6 +3,7 @@
 An address is read from standard input: on a command line every user of the machine could read it.
 """
 
+import datetime as dt
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Never
@@ -13,15 +14,17 @@ from rich.table import Table
 
 from cli.console import JsonOption, out, print_json, say
 from cli.failures import FINDING, WRONG_USE, fail, read_settings
+from pipeline.db import utc_now
 from pipeline.email.kinds import MailClass
 from pipeline.operations import suppressions as staff
 from pipeline.operations.opening import open_database, open_keys, operator
 from pipeline.operations.suppressions import WITHOUT_THE_OWNER, Entry, NotAnAddress, NotSuchAFile
+from pipeline.operations.unreachable import DAYS, list_unreachable
 from pipeline.suppression import COVERS, SAID_BY_THE_OWNER, Reason
 
 suppressions = typer.Typer(
     name="suppressions",
-    help="Addresses that are not written to: list, show, add, lift, import. An address is read from standard input.",
+    help="Addresses that are not written to, and whose requests they are. An address is read from standard input.",
     no_args_is_help=True,
 )
 
@@ -49,6 +52,40 @@ def list_(
         out.print(_table(found), soft_wrap=False)
     else:
         out.print("Nobody is on the list.")
+
+
+@suppressions.command()
+def unreachable(
+    *,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the latest first.")] = 100,
+    as_json: JsonOption = False,
+) -> None:
+    """Requests of the last 30 days whose person cannot be written to at all: somebody has to see to them."""
+    with open_database(read_settings()) as database, database.read() as connection:
+        found = list_unreachable(connection, utc_now(), limit=limit)
+    if as_json:
+        print_json(
+            [
+                {
+                    "reference": each.reference,
+                    "status": each.status,
+                    "received_at": each.received_at.isoformat(),
+                    "reason": each.reason,
+                    "since": each.since.isoformat(),
+                }
+                for each in found
+            ]
+        )
+        return
+    if not found:
+        out.print(f"Everybody whose request came in the last {DAYS} days can be written to.")
+        return
+    table = Table("request", "stands at", "received", "not written to as", "since", box=box.SIMPLE_HEAD)
+    table.columns[0].no_wrap = True
+    for each in found:
+        status = each.status.replace("_", " ")
+        table.add_row(each.reference, status, _local(each.received_at), each.reason, _local(each.since))
+    out.print(table, soft_wrap=False)
 
 
 @suppressions.command()
@@ -190,9 +227,13 @@ def _table(entries: list[Entry]) -> Table:
     table = Table("as", "no mail of class", "since", "after", box=box.SIMPLE_HEAD)
     table.columns[3].no_wrap = True
     for each in entries:
-        since = each.since.astimezone().strftime("%Y-%m-%d %H:%M")
-        table.add_row(each.reason, ", ".join(each.classes), since, _after(each))
+        covered = "all mail" if len(each.classes) == len(MailClass) else ", ".join(each.classes)
+        table.add_row(each.reason, covered, _local(each.since), _after(each))
     return table
+
+
+def _local(at: dt.datetime) -> str:
+    return at.astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 def _after(entry: Entry) -> str:

@@ -18,7 +18,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from config.plain_letters import Letters, folded, folded_readings, readings, row_of, strict_line
+from config.plain_characters import Letters, folded, folded_readings, readings, row_of, strict_line
 from config.screening import QuestionId
 from config.yaml_file import Location, load, refuse
 

@@ -24,13 +24,15 @@ from config.sources import load_sources
 from embedded.demo_forms import Forms
 from embedded.demo_judgement import Judgement, judge
 from embedded.demo_people import person
+from embedded.demo_port import keep_port
 from embedded.demo_posting import Poster, Result
+from embedded.failures import StackFailed
 from embedded.mailbox_access import mailbox_access
 from embedded.source_secrets import source_secrets
-from embedded.stack import EmbeddedStack, StackFailed
+from embedded.stack import EmbeddedStack
 from embedded.valkey import EmbeddedBroker
 from pipeline.db import Database, UtcDateTime, clock
-from pipeline.lanes import LANE_NAMES
+from pipeline.lane_names import LANE_NAMES
 from pipeline.models import Email, Job, Submission
 from pipeline.referral import REFER_LANE
 from pipeline.status import EmailStatus, SubmissionStatus
@@ -149,6 +151,7 @@ def prepare_demo(settings: Settings, folder: Path | None) -> Demo:
         mail_transport=MailTransport.MAILBOX,
         mailbox_dir=folder / "mailbox",
     )
+    keep_port(folder, port)
     mailbox = mailbox_access(own)
     environment = {
         "CAREROUTE_DATABASE_URL": "",

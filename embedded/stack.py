@@ -14,6 +14,7 @@ from types import MappingProxyType, TracebackType
 from typing import Self
 
 from embedded import processes
+from embedded.failures import StackFailed
 from embedded.supervisor import Child, Supervisor
 from embedded.valkey import EmbeddedBroker
 
@@ -23,14 +24,10 @@ WORKERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 
 
-class StackFailed(Exception):
-    """The stack could not be started; the message says which part, why, and what to do."""
-
-
 class EmbeddedStack:
     """A context manager: ready to serve inside, everything stopped after.
 
-    Besides StackFailed, entering raises `valkey.BrokerFailed` and `supervisor.SupervisorFailed`.
+    Besides StackFailed, entering raises `BrokerFailed` and `SupervisorFailed`.
     """
 
     def __init__(

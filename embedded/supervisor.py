@@ -24,16 +24,13 @@ from typing import IO, Self
 import httpx
 
 from embedded import processes
+from embedded.failures import SupervisorFailed
 
 _LIFELINE = Path(__file__).with_name("lifeline.py")
 _GIVE_UP_AFTER = 5
 _EARLY_SECONDS = 10.0
 _FIRST_DELAY_SECONDS = 0.2
 _LOOK_EVERY_SECONDS = 0.1
-
-
-class SupervisorFailed(Exception):
-    """A child could not be kept running, or did not get ready in time; the message holds the end of its log."""
 
 
 @dataclass(frozen=True, slots=True)

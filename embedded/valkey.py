@@ -27,16 +27,13 @@ from urllib.parse import quote
 import redis
 
 from embedded import processes
+from embedded.failures import BrokerFailed
 
 _OLDEST_VERSION = (6, 2)
 # sockaddr_un holds 104 bytes on macOS and 108 on Linux, the closing NUL included.
 _LONGEST_SOCKET_PATH = 100
 _START_SECONDS = 20.0
 _STOP_SECONDS = 10.0
-
-
-class BrokerFailed(Exception):
-    """The broker could not be started; the message says why and what to do."""
 
 
 class EmbeddedBroker:

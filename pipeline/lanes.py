@@ -11,8 +11,8 @@ from pipeline.stages.score import ScoreStage
 from pipeline.stages.validate import ValidateStage
 from pipeline.transports import open_transport
 
-LANE_NAMES = ("validate", "score", "refer", "email", "receipts")
-"""In the order of the flow."""
+ROOM_SECONDS = 2.0
+"""For claiming, writing and marking a slice, within the same lease as its calls."""
 
 
 def build_lanes(context: Context) -> Mapping[str, Lane]:
@@ -31,7 +31,7 @@ def build_lanes(context: Context) -> Mapping[str, Lane]:
         Lane("receipts", ReceiveStage(), batch_size=250, lease_seconds=60, maximum_attempts=8),
     )
     lease = context.settings.lease_seconds or email.lease_seconds
-    if lease <= deliver.shortest_lease_seconds:
+    if lease < deliver.shortest_lease_seconds + ROOM_SECONDS:
         raise ValueError(
             f"mail_timeout_seconds: the calls of one slice may take {deliver.shortest_lease_seconds:g} seconds, "
             f"longer than the lease of {lease:g}: no email would ever be sent"

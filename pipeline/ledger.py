@@ -190,6 +190,19 @@ def pause(connection: Connection, lane: str, reason: str, seconds: float | None)
     return bool(rows)
 
 
+def is_paused(connection: Connection, lane: str) -> bool:
+    """Whether a claim would find the lane resting."""
+    now = clock(connection)
+    rows = bulk.fetch(
+        connection,
+        f"SELECT 1 FROM lane_pause, v WHERE lane_pause.lane = v.lane "  # noqa: S608 - our own SQL fragments
+        f"AND (lane_pause.until IS NULL OR lane_pause.until > {now})",
+        {"lane": "text"},
+        [(lane,)],
+    )
+    return bool(rows)
+
+
 def resume(connection: Connection, lane: str) -> bool:
     """End a lane's pause, whoever made it; whether there was one. Workers find its work when they look next."""
     return connection.execute(delete(LanePause).where(LanePause.lane == lane)).rowcount > 0

@@ -8,22 +8,26 @@ import datetime as dt
 import hashlib
 import uuid
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select
 from uuid_utils.compat import uuid7
 
 from pipeline.audit.actions import Action, Detail
+from pipeline.audit.record import canonical_details
 from pipeline.context import Context
 from pipeline.email.kinds import RULES, EmailKind, Reader
 from pipeline.ledger import ClaimedJob
-from pipeline.models import Email, PersonIndex, SecureLink
+from pipeline.models import AuditEvent, Email, PersonIndex, SecureLink
 from pipeline.secure_link import Audience
 from pipeline.status import EmailStatus
 from pipeline.unit_of_work import UnitOfWork
 
 EMAIL_LANE = "email"
 TO_PERSON = "person"
+
+_LOOKED_AT = [Action.PAGE_OPENED.value, Action.PAGE_UNLOCKED.value]
 
 
 def to_provider(provider_id: str) -> str:
@@ -92,6 +96,21 @@ def _insert_link(context: Context, unit: UnitOfWork, message: Message, email_id:
         expires_at=message.link_until or unit.now + dt.timedelta(days=days),
         failed_attempts=0,
     )
+
+
+def opened_links(
+    connection: Connection, submission_ids: Sequence[uuid.UUID], email_ids: Sequence[uuid.UUID]
+) -> set[uuid.UUID]:
+    """The emails whose link, which has the same id, somebody or something has followed: those emails have arrived."""
+    by_details = {canonical_details({Detail.LINK: str(email_id)}): email_id for email_id in email_ids}
+    if not by_details:
+        return set()
+    statement = select(AuditEvent.details).where(
+        AuditEvent.submission_id.in_(submission_ids),
+        AuditEvent.action.in_(_LOOKED_AT),
+        AuditEvent.details.in_(by_details),
+    )
+    return {by_details[details] for details in connection.execute(statement).scalars()}
 
 
 def count_recent_requests(connection: Connection, indexes: set[bytes], since: dt.datetime) -> Counter[bytes]:

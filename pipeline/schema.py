@@ -1,14 +1,11 @@
 """Which schema this version needs, and bringing a database to it."""
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect
 
 from config.settings import ROOT
 from pipeline.db import Database
 
+_MIGRATIONS = ROOT / "migrations"
 _MIGRATION_LOCK = 7_228_113_001
 
 
@@ -18,11 +15,16 @@ class SchemaProblem(Exception):
 
 def migrate(database: Database) -> str:
     """Bring the database to this version's schema, one process at a time; returns the revision."""
+    # Slow to load, and every process checks the schema without it.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
     with database.write() as connection:
         if database.is_postgresql:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
         _refuse_unknown(connection)
-        config = _config()
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
     return _head()
@@ -31,7 +33,7 @@ def migrate(database: Database) -> str:
 def check_schema(database: Database) -> None:
     """Raise `SchemaProblem` unless the database has exactly this version's schema."""
     with database.read() as connection:
-        found = MigrationContext.configure(connection).get_current_revision()
+        found = _revision(connection)
     if found == _head():
         return
     if found is not None and found not in _known():
@@ -42,7 +44,7 @@ def check_schema(database: Database) -> None:
 
 
 def _refuse_unknown(connection: Connection) -> None:
-    found = MigrationContext.configure(connection).get_current_revision()
+    found = _revision(connection)
     if found is not None and found not in _known():
         raise SchemaProblem(_newer(found))
 
@@ -51,22 +53,17 @@ def _newer(found: str) -> str:
     return f"the database has schema {found}, which this version does not know: run a newer version"
 
 
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(ROOT / "migrations"))
-    return config
-
-
-def _script() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config())
+def _revision(connection: Connection) -> str | None:
+    """What Alembic has noted in the database; `None` before its first migration."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one_or_none()
 
 
 def _head() -> str:
-    head = _script().get_current_head()
-    if head is None:
-        raise SchemaProblem("there are no migrations in this installation")
-    return head
+    return max(_known())
 
 
 def _known() -> set[str]:
-    return {revision.revision for revision in _script().walk_revisions()}
+    """Migrations are numbered in one line, and their files begin with the number."""
+    return {path.name.split("_")[0] for path in (_MIGRATIONS / "versions").glob("[0-9]*_*.py")}

@@ -91,9 +91,10 @@ EMAIL_TRANSITIONS: Mapping[EmailStatus, frozenset[EmailStatus]] = {
     E.HANDED_OVER: _TOLD_BY_RECEIPTS,
     # A server may take a message and return it later.
     E.DELIVERED: frozenset({E.DROPPED, E.BOUNCED, E.COMPLAINED}),
-    # An operator may send it again, once the address or the reason is put right. Worse news may still come.
-    E.BOUNCED: frozenset({E.QUEUED, E.COMPLAINED}),
-    E.DROPPED: frozenset({E.QUEUED, E.BOUNCED, E.COMPLAINED}),
+    # An operator may send it again, once the address or the reason is put right. Worse news may still come; or the
+    # provider's word about a newer attempt, which counts more: one that had been answered with an error went out too.
+    E.BOUNCED: frozenset({E.QUEUED, E.DELIVERED, E.DROPPED, E.COMPLAINED}),
+    E.DROPPED: frozenset({E.QUEUED, E.DELIVERED, E.BOUNCED, E.COMPLAINED}),
     E.COMPLAINED: frozenset(),
     # A receipt settles it, or after the hold the kind's policy: sent again once, or an operator is asked.
     E.UNCERTAIN: frozenset({E.HANDED_OVER, E.FAILED, E.QUEUED, E.CANCELLED}) | _TOLD_BY_RECEIPTS,

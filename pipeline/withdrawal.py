@@ -7,12 +7,10 @@ from typing import Any
 from sqlalchemy import Connection, delete, select, update
 
 from pipeline.audit.actions import Action, Detail
-from pipeline.audit.record import canonical_details
 from pipeline.capacity import Room
 from pipeline.context import Context
 from pipeline.email.kinds import RULES, EmailKind
 from pipeline.models import (
-    AuditEvent,
     Email,
     EmailAttempt,
     Job,
@@ -23,7 +21,7 @@ from pipeline.models import (
     SecureLink,
     SecureSession,
 )
-from pipeline.outreach import Message, queue_email
+from pipeline.outreach import Message, opened_links, queue_email
 from pipeline.referral import HOLDS_THE_FACTS, close, read_referrals
 from pipeline.status import SUBMISSION_TRANSITIONS, EmailStatus, ReferralStatus, SubmissionStatus, check_email
 from pipeline.transports.receipt import SendOutcome
@@ -36,7 +34,6 @@ _ARRIVED = frozenset({EmailStatus.HANDED_OVER, EmailStatus.DELIVERED, EmailStatu
 _UNSETTLED = (EmailStatus.QUEUED, EmailStatus.UNCERTAIN)
 """Whose job goes on: what became of them is still to be recorded."""
 _CAME_BACK = frozenset({EmailStatus.BOUNCED, EmailStatus.DROPPED})
-_LOOKED_AT = [Action.PAGE_OPENED.value, Action.PAGE_UNLOCKED.value]
 
 
 def withdraw(context: Context, unit: UnitOfWork, submission_id: uuid.UUID, link_id: uuid.UUID) -> None:
@@ -105,7 +102,8 @@ def _tell_providers(context: Context, unit: UnitOfWork, held: Sequence[Referral]
     sent: dict[uuid.UUID, list[Any]] = {referral.id: [] for referral in held}
     for row in _emails_about(unit.connection, held):
         sent[row.subject_id].append(row)
-    opened = _opened(unit.connection, held[0].submission_id, [row.id for rows in sent.values() for row in rows])
+    emails = [row.id for rows in sent.values() for row in rows]
+    opened = opened_links(unit.connection, [held[0].submission_id], emails)
     for referral in held:
         rows = sent[referral.id]
         accepted = ReferralStatus(referral.status) is ReferralStatus.ACCEPTED
@@ -148,17 +146,6 @@ def _emails_about(connection: Connection, referrals: Sequence[Referral]) -> Sequ
 def _may_have_arrived(row: Any) -> bool:
     status = EmailStatus(row.status)
     return status in _ARRIVED or row.attempt_id is not None or (row.doubtful and status not in _CAME_BACK)
-
-
-def _opened(connection: Connection, submission_id: uuid.UUID, email_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
-    """The emails whose link, which has the same id, somebody has looked at."""
-    by_details = {canonical_details({Detail.LINK: str(email_id)}): email_id for email_id in email_ids}
-    statement = select(AuditEvent.details).where(
-        AuditEvent.submission_id == submission_id,
-        AuditEvent.action.in_(_LOOKED_AT),
-        AuditEvent.details.in_(by_details),
-    )
-    return {by_details[details] for details in connection.execute(statement).scalars()}
 
 
 def _revoke_links(unit: UnitOfWork, submission_id: uuid.UUID, kept: uuid.UUID) -> None:

@@ -1,18 +1,19 @@
-"""Running a worker or the clock as a process of its own."""
+"""Running a worker as a process of its own."""
 
 import os
 import socket
 import warnings
 
-from celery import bootsteps, signals
+from celery import Celery, bootsteps, signals
 from celery.exceptions import SecurityWarning
 
-from config.celeryconfig import SWEEP_QUEUE
+from config.celeryconfig import DRAIN_TASK, SWEEP_QUEUE, SWEEP_TASK
 from config.settings import Settings
 from pipeline.context import Context, open_context
 from pipeline.email.render import warm_up
-from pipeline.lanes import LANE_NAMES, build_lanes
-from tasks.app import create_app, register
+from pipeline.lane_names import LANE_NAMES
+from pipeline.lanes import build_lanes
+from tasks.app import create_app
 from tasks.wake import Waker
 from tasks.worker import Worker
 
@@ -55,6 +56,18 @@ def run_worker(settings: Settings, broker_url: str, lanes: tuple[str, ...]) -> N
         worker.close()
 
 
+def register(app: Celery, worker: Worker) -> None:
+    """Give the app its tasks, done by `worker`."""
+
+    @app.task(name=DRAIN_TASK, shared=False)  # type: ignore[untyped-decorator]
+    def drain(lane: str) -> None:
+        worker.drain(lane)
+
+    @app.task(name=SWEEP_TASK, shared=False)  # type: ignore[untyped-decorator]
+    def sweep() -> None:
+        worker.sweep()
+
+
 def _looking(worker: Worker) -> type[bootsteps.StartStopStep]:
     """Begin to look for work, broker or not, once Celery handles SIGTERM: before, it would end us in the middle."""
 
@@ -72,10 +85,3 @@ def _warm_up(context: Context, lanes: tuple[str, ...]) -> None:
     if "score" in lanes:
         with context.database.read() as connection:
             _ = context.networks.current(connection).network
-
-
-def run_beat(settings: Settings, broker_url: str) -> None:
-    """Send the sweep on time until SIGTERM. Keeps nothing on disk: a missed tick is made good by the workers."""
-    app = create_app(settings, broker_url)
-    signals.setup_logging.connect(lambda **_: None, weak=False)
-    app.Beat(scheduler_cls="celery.beat:Scheduler", loglevel="WARNING", pidfile=None, quiet=True).run()

@@ -8,15 +8,16 @@ from pathlib import Path
 
 import pytest
 import yaml
+from alembic.script import ScriptDirectory
 
 from config.claims import CLAIMS_FILE, ClaimKind, reviewed_claims
 from config.settings import ROOT, Settings
 from pipeline.audit.actions import Action, Detail
 from pipeline.email.contexts import CONTEXTS
 from pipeline.email.kinds import RULES, EmailKind
-from pipeline.lanes import LANE_NAMES
+from pipeline.lane_names import LANE_NAMES
 from pipeline.models import Base
-from pipeline.schema import _script
+from pipeline.schema import _head, _known
 from pipeline.status import EmailStatus, ReferralStatus, SubmissionStatus
 from pipeline.submission import Part
 from pipeline.transports.receipt import SendOutcome
@@ -134,12 +135,14 @@ def test_every_link_between_documents_leads_somewhere() -> None:
 
 
 def test_migrations_are_numbered_in_one_line() -> None:
-    revisions = list(reversed(list(_script().walk_revisions())))
+    script = ScriptDirectory(str(ROOT / "migrations"))
+    revisions = list(reversed(list(script.walk_revisions())))
     assert [revision.revision for revision in revisions] == [f"{n:04}" for n in range(1, len(revisions) + 1)]
     for revision in revisions:
         assert re.fullmatch(rf"{revision.revision}_[a-z0-9_]+\.py", Path(revision.path).name)
         assert not hasattr(revision.module, "downgrade"), "migrations only move forward"
-    assert len(_script().get_heads()) == 1
+    assert script.get_heads() == [_head()]
+    assert {revision.revision for revision in revisions} == _known(), "names of files tell the revisions"
 
 
 def test_no_foreign_key_reaches_into_what_only_grows() -> None:

@@ -17,7 +17,8 @@ from pipeline.intake.webflow import SignatureRefused, SignatureRule, read_form, 
 from pipeline.models import Submission
 from pipeline.validation import STRUCTURAL, validate
 from web.outage import unless_unavailable
-from web.services import Accepted, Conflict, FieldError, Refusal, Refused, SubmissionStatus
+from web.problems import FieldError
+from web.services import Accepted, Conflict, Refusal, Refused, SubmissionStatus
 from web.tally import ACCEPTED, REPEATED, Tally, refused
 
 HOSTED_SOURCE = "screening"

@@ -13,7 +13,6 @@ import hmac
 import uuid
 from enum import StrEnum
 from hashlib import sha256
-from ipaddress import ip_address
 from typing import Annotated, Protocol
 
 from fastapi import APIRouter, Depends, HTTPException, Query
@@ -24,6 +23,7 @@ from config.settings import MailTransport, Settings
 from pipeline.operations.mailbox import MailPage, OpenedMail
 from web.pages import Pages
 from web.security import CONTENT_SECURITY_POLICY
+from web.visitors import client_address, is_loopback
 
 COOKIE = "careroute_mailbox"
 FRAME_POLICY = (
@@ -105,12 +105,12 @@ class _Door:
 
     def check(self, request: Request) -> None:
         """Raises HTTPException for whoever is not on this machine or was not let in before."""
-        if not (_is_local(request) and _same(request.cookies.get(COOKIE, ""), self._cookie)):
+        if not (is_loopback(client_address(request)) and _same(request.cookies.get(COOKIE, ""), self._cookie)):
             raise HTTPException(404)
 
     def let_in(self, request: Request, given: str) -> Response:
         """A cookie, and on to the page without the token. Raises HTTPException."""
-        if not (_is_local(request) and _same(given, self._token)):
+        if not (is_loopback(client_address(request)) and _same(given, self._token)):
             raise HTTPException(404)
         answer = RedirectResponse("/mailbox", 303)
         answer.set_cookie(COOKIE, self._cookie, path="/mailbox", httponly=True, samesite="strict")
@@ -119,13 +119,6 @@ class _Door:
 
 def _policy(policy: str) -> dict[str, str]:
     return {"Content-Security-Policy": policy}
-
-
-def _is_local(request: Request) -> bool:
-    try:
-        return request.client is not None and ip_address(request.client.host).is_loopback
-    except ValueError:
-        return False
 
 
 def _same(given: str, expected: str) -> bool:

@@ -1,7 +1,7 @@
 """`/metrics`: how everything stands, for Prometheus: for this machine and whoever has the token, else not there."""
 
 import hmac
-from ipaddress import ip_address
+from typing import Protocol
 
 from fastapi import APIRouter
 from pydantic import SecretStr
@@ -9,10 +9,17 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
-from web.receipts import Metrics
-from web.visitors import client_address
+from web.visitors import client_address, is_loopback
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_PASSED_ON = ("x-forwarded-for", "x-forwarded-host", "forwarded", "via")
+
+
+class Metrics(Protocol):
+    """How everything stands, for a monitoring system."""
+
+    def read(self) -> str:
+        """Prometheus' text exposition format. Holds counts and names of ours, nothing about anybody."""
 
 
 def metrics_router(metrics: Metrics, token: SecretStr) -> APIRouter:
@@ -36,17 +43,10 @@ def _has_token(request: Request, token: SecretStr) -> bool:
 
 
 def _is_local(request: Request) -> bool:
-    """Whether it comes from this machine, and asks for this machine: what a proxy here passes on has the public name.
+    """Whether it comes from this machine, asks for this machine, and was not passed on by a proxy here.
 
-    The latter matters where a proxy does not say whom it asks for.
+    A proxy mostly passes the public name on as Host; one that does not adds a header that says whom it asks for.
     """
-    return _is_loopback(client_address(request)) and _is_loopback(request.url.hostname or "")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
+    if any(name in request.headers for name in _PASSED_ON):
         return False
+    return is_loopback(client_address(request)) and is_loopback(request.url.hostname or "")

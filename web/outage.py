@@ -7,7 +7,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from pipeline.db import is_transient
-from web.services import Unavailable
+from web.problems import Unavailable
 
 T = TypeVar("T")
 

@@ -15,10 +15,25 @@ from starlette.responses import JSONResponse, Response
 
 from web.pages import Pages, choose_language
 from web.request_id import request_id
-from web.services import FieldError, Unavailable
 
 MEDIA_TYPE = "application/problem+json"
 _JSON_ONLY = ("/v1/", "/healthz", "/readyz", "/metrics", "/openapi.json")
+
+
+class Unavailable(Exception):
+    """The core cannot answer now (its database is gone); ask again after `retry_after` seconds."""
+
+    def __init__(self, retry_after: int = 10) -> None:
+        super().__init__("the core is unavailable")
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One mistake of the sender: which field, and what to do about it. Never what was sent."""
+
+    field: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,10 @@ from pipeline.validation import FieldProblem, validate
 from web import form
 from web.form_view import FormView
 from web.pages import Pages, choose_language
+from web.problems import Unavailable
 from web.rate_limit import RateLimit
 from web.request_id import request_id
-from web.services import Accepted, Conflict, Services, Unavailable
+from web.services import Accepted, Conflict, Services
 from web.unexpected import log_unexpected
 from web.visitors import PostedFields, client_address
 

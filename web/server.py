@@ -14,14 +14,15 @@ from pipeline.operations.opening import open_database
 from tasks.app import create_app as create_celery_app
 from tasks.wake import Waker
 from web.app import create_app
+from web.events_service import DatabaseReceipts
 from web.health_service import DatabaseHealth
 from web.intake_service import DatabaseIntake
 from web.links_service import DatabaseLinks
 from web.mailbox import can_be_browsed
 from web.mailbox_service import DatabaseMailbox
-from web.new_links_service import DatabaseNewLinks
-from web.receipts_service import DatabaseMetrics, DatabaseReceipts
+from web.metrics_service import DatabaseMetrics
 from web.services import Services
+from web.status_link_service import DatabaseNewLinks
 from web.tally import Tally
 from web.unsubscribe_service import DatabaseUnsubscribing
 

@@ -1,7 +1,7 @@
 """What the handlers need from the core, as plain values and protocols.
 
 Handlers know nothing of the database: :func:`web.app.create_app` is given one :class:`Services`. Every answer that is
-expected to happen is a value; only :class:`Unavailable` is raised, when the core cannot work at all right now.
+expected to happen is a value; only :class:`web.problems.Unavailable` is raised, when the core cannot work at all now.
 """
 
 from collections.abc import Mapping
@@ -16,26 +16,12 @@ from config.providers import ProgramKind
 from config.screening import Screening
 from config.settings import Settings
 from pipeline.validation import Answer, FieldProblem
+from web.events import Receipts
 from web.mailbox import MailFolder
-from web.new_links import NewLinks
-from web.receipts import Metrics, Receipts
-from web.unsubscribing import Unsubscribing
-
-
-class Unavailable(Exception):
-    """The core cannot answer now (its database is gone); ask again after `retry_after` seconds."""
-
-    def __init__(self, retry_after: int = 10) -> None:
-        super().__init__("the core is unavailable")
-        self.retry_after = retry_after
-
-
-@dataclass(frozen=True, slots=True)
-class FieldError:
-    """One mistake of the sender: which field, and what to do about it. Never what was sent."""
-
-    field: str
-    message: str
+from web.metrics import Metrics
+from web.problems import FieldError
+from web.status_link import NewLinks
+from web.unsubscribe import Unsubscribing
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import asyncio
 from dataclasses import dataclass
 from enum import StrEnum
 from time import monotonic
+from typing import Protocol
 
 from fastapi import APIRouter, Depends
 from starlette.concurrency import run_in_threadpool
@@ -17,17 +18,32 @@ from starlette.responses import Response
 
 from config.screening import LANGUAGES
 from pipeline.validation import FieldProblem, Rule
-from web.new_links import LinkRequest, NewLinks
 from web.pages import Pages, choose_language
+from web.problems import Unavailable
 from web.rate_limit import RateLimit
 from web.request_id import request_id
-from web.services import Unavailable
 from web.visitors import PostedFields, client_address, refuse_other_sites
 
 ADDRESS = "/status-link"
 ANSWER_SECONDS = 0.5
 """When the answer goes out, counted from the request. The work, of which there is more if an email is queued, is done
 well before that."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRequest:
+    """What was typed, and the language of the page. `reference` may be empty."""
+
+    address: str
+    reference: str
+    language: str
+
+
+class NewLinks(Protocol):
+    """Sends a link to the page of a request to the address that the request was made with."""
+
+    def send(self, asked: LinkRequest, request_id: str) -> bool:
+        """Whether `address` is an email address. Nothing else is told: not if a request was made with it."""
 
 
 class Notice(StrEnum):

@@ -7,6 +7,9 @@ No limit per address of the sender: mailbox providers post for all their users f
 signature before anything is read, and one that was used already leads to no write.
 """
 
+from dataclasses import dataclass
+from typing import Protocol
+
 from fastapi import APIRouter, Depends
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -15,11 +18,36 @@ from starlette.responses import Response
 from config.screening import LANGUAGES
 from web.pages import Pages, choose_language
 from web.request_id import request_id
-from web.unsubscribing import MailChoice, Unsubscribing
 from web.visitors import PostedFields, refuse_other_sites
 
 ONE_CLICK = ("List-Unsubscribe", "One-Click")
 """The one pair that the body of a POST has to hold (RFC 8058, 3.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class MailChoice:
+    """Whether an address gets the mail that can be ended. Nothing of this is a fact about anybody.
+
+    `stopped_otherwise`: whether none is sent there anyway, for a reason that cannot be taken back on a page.
+    """
+
+    language: str
+    for_provider: bool
+    ended: bool
+    stopped_otherwise: bool = False
+
+
+class Unsubscribing(Protocol):
+    """What can be done with the token of an email; None for a token that was never given out."""
+
+    def look(self, token: str) -> MailChoice | None:
+        """How it stands. Changes nothing: mail scanners follow links."""
+
+    def end(self, token: str, request_id: str) -> MailChoice | None:
+        """No more mail that can be ended; durable before it answers, and the same when repeated."""
+
+    def again(self, token: str, request_id: str) -> MailChoice | None:
+        """Take `end` back."""
 
 
 def unsubscribe_router(unsubscribing: Unsubscribing, pages: Pages) -> APIRouter:

@@ -4,11 +4,11 @@ from pipeline import unsubscribing
 from pipeline.context import Context
 from pipeline.unsubscribing import Subscription
 from web.outage import unless_unavailable
-from web.unsubscribing import MailChoice
+from web.unsubscribe import MailChoice
 
 
 class DatabaseUnsubscribing:
-    """Implements `web.unsubscribing.Unsubscribing`."""
+    """Implements `web.unsubscribe.Unsubscribing`."""
 
     def __init__(self, context: Context) -> None:
         self._context = context

@@ -1,5 +1,6 @@
 """What handlers of form posts need to know about who sends them."""
 
+from ipaddress import ip_address
 from typing import Annotated
 
 from fastapi import Depends
@@ -28,6 +29,16 @@ def media_type(request: Request) -> str:
 def client_address(request: Request) -> str:
     """The address the request comes from, as the server established it (proxies: see `forwarded_allow_ips`)."""
     return request.client.host if request.client else "unknown"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or an address always means the machine itself."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def refuse_other_sites(request: Request) -> None:

@@ -45,6 +45,7 @@ def _letter(taken: Step, email: Email) -> Letter:
     return Letter(
         email_id=email.id,
         attempt_id=None,
+        marked_for=None,
         status=EmailStatus.QUEUED,
         detail=None,
         kind=EmailKind(email.kind),

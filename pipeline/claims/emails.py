@@ -24,12 +24,17 @@ LONGEST_SUBJECT = 78
 
 def email_findings() -> Iterator[Finding]:
     """Of every kind, form, language and sample."""
+    for kind, form, language, number, sample in every_sample():
+        yield from rendered_findings(kind, language, sample, form, f"{form}, {language}, sample {number}")
+
+
+def every_sample() -> Iterator[tuple[EmailKind, Form, str, int, EmailContext]]:
+    """With its number among those of its kind, form and language, from 1."""
     for kind in EmailKind:
         for form in forms(kind):
             for language in LANGUAGES:
                 for number, sample in enumerate(samples(kind, language, form), start=1):
-                    where = f"{form}, {language}, sample {number}"
-                    yield from rendered_findings(kind, language, sample, form, where)
+                    yield kind, form, language, number, sample
 
 
 def rendered_findings(

@@ -30,9 +30,14 @@ _JINJA = re.compile(r"\{[%{#].*?[%}#]\}", re.DOTALL)
 
 def template_findings(folder: Path = TEMPLATES) -> Iterator[Finding]:
     """Of every template of emails and pages, and of every script of the pages."""
+    for file in template_files(folder):
+        yield from _in_template(file)
+
+
+def template_files(folder: Path = TEMPLATES) -> Iterator[Path]:
+    """What `template_findings` reads."""
     for suffix in ("txt", "mjml", "html", "js"):
-        for file in sorted(folder.rglob(f"*.{suffix}")):
-            yield from _in_template(file)
+        yield from sorted(folder.rglob(f"*.{suffix}"))
 
 
 def _in_template(file: Path) -> Iterator[Finding]:

@@ -56,6 +56,14 @@ class EmailPreview:
         return f"data of class {held}" if self.form is Form.FULL and held else "nothing about a person"
 
     @property
+    def light(self) -> str:
+        return in_scheme(self.message.html, dark=False)
+
+    @property
+    def dark(self) -> str:
+        return in_scheme(self.message.html, dark=True)
+
+    @property
     def preheader(self) -> str:
         return _Reader(self.message.html).preheader
 
@@ -102,17 +110,14 @@ def write_gallery(folder: Path, sender: Sender) -> int:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES.parent / "preview"), autoescape=True, undefined=StrictUndefined
     )
-    (folder / "frames").mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     emails = list(previews(sender))
     groups = [(kind, list(group)) for kind, group in groupby(emails, key=lambda email: email.kind)]
     by_kind = dict(groups)
     _write(folder / "index.html", environment.get_template("index.html").render(emails=emails, groups=groups))
     page = environment.get_template("email.html")
     for email, before, after in zip_longest(emails, [None, *emails[:-1]], emails[1:]):
-        html = email.message.html
-        _write(folder / "frames" / f"{email.name}-light.html", in_scheme(html, dark=False))
-        _write(folder / "frames" / f"{email.name}-dark.html", in_scheme(html, dark=True))
-        shown = {"group": by_kind[email.kind], "before": before, "after": after, "shelves": _shelves(html)}
+        shown = {"group": by_kind[email.kind], "before": before, "after": after, "shelves": _shelves(email)}
         _write(folder / f"{email.name}.html", page.render(email=email, **shown))
     return len(emails)
 
@@ -123,10 +128,9 @@ def in_scheme(html: str, *, dark: bool) -> str:
     return chosen.replace("color-scheme:light dark", "color-scheme:dark" if dark else "color-scheme:light")
 
 
-def _shelves(html: str) -> list[tuple[str, list[_View]]]:
-    light, dark = in_scheme(html, dark=False), in_scheme(html, dark=True)
-    schemes = (("light", light), ("dark", dark))
-    plain = _STYLE_SHEETS.sub("", html)
+def _shelves(email: EmailPreview) -> list[tuple[str, list[_View]]]:
+    schemes = (("light", email.light), ("dark", email.dark))
+    plain = _STYLE_SHEETS.sub("", email.message.html)
     return [
         (
             "Phone",
@@ -137,7 +141,7 @@ def _shelves(html: str) -> list[tuple[str, list[_View]]]:
             "Where programs interfere",
             [
                 _View("Style sheets dropped", _WIDER_PHONE, plain),
-                _View("Light colours inverted by the program", _WIDER_PHONE, light, inverted=True),
+                _View("Light colours inverted by the program", _WIDER_PHONE, email.light, inverted=True),
             ],
         ),
     ]

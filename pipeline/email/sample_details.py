@@ -1,8 +1,10 @@
 """Sample facts for the full forms, in the reader's language. All fictional."""
 
+from collections.abc import Mapping
 from datetime import date
 
 from config.conditions import EvidenceLevel
+from config.providers import ProviderDocument
 from pipeline.email.details import (
     Fact,
     InformationNeededDetails,
@@ -10,6 +12,11 @@ from pipeline.email.details import (
     RecommendedProgram,
     ReferralDetails,
 )
+from pipeline.scoring.notices import notices
+
+_HERE = {"id": "austin", "city": "Austin", "country": "US", "postal_code": "78701"}
+_ABROAD = {"id": "mexico-city", "city": "Mexico City", "country": "MX", "postal_code": "06600"}
+_REVIEWED = {"name": "Fictional Plains Review Board", "number": "FPRB-2026-0091", "approved_on": "2026-03-02"}
 
 
 def recommendation_details(language: str) -> RecommendationDetails:
@@ -28,17 +35,17 @@ def recommendation_details(language: str) -> RecommendationDetails:
                     ("Austin", "Ciudad de México, México"),
                     ("Atiende a personas con su padecimiento.", "Está tan cerca como usted puede viajar."),
                     ("Si toma anticoagulantes.",),
-                    ("Lo que ofrece este programa no está aprobado por la FDA.",),
+                    _notices("es", "clinic", product="unapproved_therapy", location=_ABROAD),
                 ),
                 RecommendedProgram(
                     'Niño & Söhne <"Rodilla">',
                     "Estudio de rodilla",
                     "study",
-                    "Un estudio que compara dos ejercicios.",
+                    "Un estudio que compara células de tejido graso con un placebo.",
                     (),
                     ("Su edad está dentro de lo que el estudio admite.",),
                     (),
-                    (),
+                    _notices("es", "study", product="investigational", irb=_REVIEWED),
                 ),
             ),
         )
@@ -56,20 +63,46 @@ def recommendation_details(language: str) -> RecommendationDetails:
                 ("Austin", "Mexico City, Mexico"),
                 ("It sees people with your condition.", "It is as near as you can travel."),
                 ("Whether you take anticoagulants.",),
-                ("What this program offers has not been approved by the FDA.",),
+                _notices("en", "clinic", product="unapproved_therapy", location=_ABROAD),
             ),
             RecommendedProgram(
                 'Niño & Söhne <"Knee">',
                 "Knee study",
                 "study",
-                "A study that compares two exercises.",
+                "A study that compares cells from fat tissue with a placebo.",
                 (),
                 ("Your age is within what the study takes.",),
                 (),
-                (),
+                _notices("en", "study", product="investigational", irb=_REVIEWED),
             ),
         ),
     )
+
+
+def _notices(
+    language: str,
+    kind: str,
+    *,
+    product: str,
+    location: Mapping[str, str] = _HERE,
+    irb: Mapping[str, str] | None = None,
+) -> tuple[str, ...]:
+    """What really has to stand beside a program of this kind."""
+    program = {"id": "knee", "kind": kind, "product": product, "irb": irb, "require": [{"age": {"at_least": 18}}]}
+    texts = {"en": "Knee", "es": "Rodilla"}
+    document = ProviderDocument.model_validate(
+        {
+            "id": "example",
+            "name": "Example",
+            "contact": {"name": "Example", "email": "referrals@provider.example"},
+            "languages": ["en"],
+            "time_zone": "America/Chicago",
+            "locations": [location],
+            "capacity": {"max_open": 1, "max_per_day": 1},
+            "programs": [{**program, "name": texts, "summary": texts}],
+        }
+    )
+    return notices(document.programs[0], document, language)
 
 
 def information_needed_details(language: str) -> InformationNeededDetails:

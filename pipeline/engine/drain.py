@@ -98,8 +98,17 @@ class Engine:
         alone = [job for job in jobs if job.isolated]
         fed = self._run_portion(lane, [job for job in jobs if not job.isolated], items, unloaded, lease)
         for job in alone:
-            fed |= self._run_portion(lane, [job], items, unloaded, lease)
+            if self._rests(lane):
+                with self.database.write() as connection:
+                    _give_back(connection, [job], "lane paused")
+            else:
+                fed |= self._run_portion(lane, [job], items, unloaded, lease)
         return Batch(len(jobs), frozenset(fed), may_be_more=full or bool(alone))
+
+    def _rests(self, lane: Lane) -> bool:
+        """Whether the lane was paused while its batch was worked on."""
+        with self.database.read() as connection:
+            return ledger.is_paused(connection, lane.name)
 
     def _run_portion(
         self,
@@ -208,8 +217,8 @@ class Engine:
         log.warning("lane paused", lane=lane.name, reason=reason, seconds=seconds)
         with begin(self.database, self.keys, actions.lane(lane.name)) as unit:
             _give_back(unit.connection, jobs, reason)
-            ledger.pause(unit.connection, lane.name, reason, seconds)
-            unit.record(None, Action.LANE_PAUSED, {Detail.LANE: lane.name, Detail.CODE: reason})
+            if ledger.pause(unit.connection, lane.name, reason, seconds):
+                unit.record(None, Action.LANE_PAUSED, {Detail.LANE: lane.name, Detail.CODE: reason})
 
 
 def _give_back(connection: Connection, jobs: Sequence[ClaimedJob], reason: str) -> None:

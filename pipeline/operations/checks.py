@@ -1,6 +1,7 @@
 """`doctor`'s checks: everything a process needs, one after another, each with what to do about it.
 
-A failure means that a process would not start or could not work; a warning, that something will be missed.
+A failure means that a process would not start or could not work, or would write to people in an invented name; a
+warning, that something will be missed.
 """
 
 import os
@@ -16,16 +17,21 @@ from config.conditions import load_conditions
 from config.event_keys import read_event_keys
 from config.providers import load_providers
 from config.screening import load_screening
-from config.settings import MailTransport, Settings
+from config.settings import PREFIX, MailTransport, Settings
 from config.sources import load_sources
 from config.yaml_file import ConfigurationMistake
 from pipeline.db import Database
+from pipeline.email.kinds import RULES, WhenUncertain
 from pipeline.email.message import Sender
 from pipeline.keys import KeyProblem, load_keysets
 from pipeline.models import ProviderVersion
 from pipeline.operations.opening import open_database, open_keys
 from pipeline.schema import SchemaProblem
 from pipeline.transports import open_transport
+
+LEAVES_THIS_MACHINE = frozenset({MailTransport.SENDGRID, MailTransport.SMTP})
+_ADDRESSES = ("mail_from", "contact_email")
+_WHO_WRITES = (*_ADDRESSES, "mail_from_name", "postal_address", "organisation_name")
 
 
 class Outcome(StrEnum):
@@ -56,7 +62,7 @@ def run_checks(
     yield _keys(settings)
     yield from _database(settings)
     yield _broker(settings, broker_answers)
-    yield _mail(settings)
+    yield from _mail(settings)
     yield from _receipts(settings)
 
 
@@ -114,7 +120,40 @@ def _broker(settings: Settings, broker_answers: Callable[[str], bool]) -> Check:
     return Check("broker", Outcome.WARNING, told)
 
 
-def _mail(settings: Settings) -> Check:
+def _mail(settings: Settings) -> Iterator[Check]:
+    invented = _invented(settings) if settings.mail_transport in LEAVES_THIS_MACHINE else []
+    if invented:
+        told = f"who writes is invented: set {', '.join(invented)} to what is true; .example is nobody's"
+        yield Check("sender", Outcome.FAILED, told)
+    yield _transport(settings)
+    yield _content(settings)
+
+
+def _invented(settings: Settings) -> list[str]:
+    """The variables that say who writes, as shipped or with an address that nobody can have (RFC 2606, section 2)."""
+    return [
+        f"{PREFIX}{name.upper()}"
+        for name in _WHO_WRITES
+        if getattr(settings, name) == Settings.model_fields[name].default
+        or (name in _ADDRESSES and getattr(settings, name).strip().lower().endswith(".example"))
+    ]
+
+
+def _content(settings: Settings) -> Check:
+    """What bodies may hold; that a clearance does not go with a transport is told where it is opened."""
+    clearance = settings.mail_clearance
+    full = [kind.value for kind, rules in RULES.items() if (of := rules.full_form_holds) and clearance.covers(of)]
+    if not full:
+        never = ", and never more with SendGrid" if settings.mail_transport is MailTransport.SENDGRID else ""
+        told = f"cleared for {clearance}: no email says anything about a person; pages behind its links do{never}"
+        return Check("mail content", Outcome.GOOD, told)
+    told = f"cleared for {clearance}: {', '.join(full)} say facts about a person"
+    if settings.mail_transport in LEAVES_THIS_MACHINE:
+        told += ". Right only if an agreement covers whoever carries the mail, and recipients expect it"
+    return Check("mail content", Outcome.NOTE, told)
+
+
+def _transport(settings: Settings) -> Check:
     transport = settings.mail_transport
     if transport is MailTransport.SENDGRID and not settings.sendgrid_api_key.get_secret_value():
         # The clock's container has none, and needs none.
@@ -140,6 +179,17 @@ def _receipts(settings: Settings) -> Iterator[Check]:
             "SendGrid's Signed Event Webhook, for <public URL>/v1/events/sendgrid, and set its verification key"
         )
         yield Check("receipts", Outcome.WARNING, told)
+    elif settings.mail_transport is MailTransport.SMTP:
+        # Loads the templates' machinery, which no other check needs.
+        from pipeline.stages.deliver import HOLD_WITHOUT_RECEIPTS_SECONDS  # noqa: PLC0415
+
+        seconds = min(settings.mail_hold_minutes * 60, HOLD_WITHOUT_RECEIPTS_SECONDS)
+        asked = " and ".join(kind.value for kind, rules in RULES.items() if rules.when_uncertain is WhenUncertain.ASK)
+        told = (
+            f"SMTP brings none: handed over is the last that is known. An email of unknown fate waits {seconds:g} s, "
+            f"then is sent again once; {asked} become dead letters, for you to decide"
+        )
+        yield Check("receipts", Outcome.NOTE, told)
 
 
 def _has_providers(database: Database) -> bool:

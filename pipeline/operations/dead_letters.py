@@ -9,6 +9,7 @@ from sqlalchemy import Connection, delete, select, update
 
 from pipeline.audit.actions import Action, Actor, Detail
 from pipeline.db import Database
+from pipeline.email.kinds import RULES, EmailKind
 from pipeline.keys import Keys
 from pipeline.models import DeadJob, Email
 from pipeline.outreach import EMAIL_LANE
@@ -33,6 +34,7 @@ class DeadLetter:
     reason: str
     died_at: dt.datetime
     email_status: EmailStatus | None = None
+    email_kind: EmailKind | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ def list_dead(
     connection: Connection, *, ids: Collection[int] | None = None, lane: str | None = None, limit: int | None = None
 ) -> list[DeadLetter]:
     """Dead letters, the oldest first: those of `ids`, those of a `lane`, or all."""
-    wanted = select(DeadJob.table(), Email.status.label("email_status")).outerjoin(
+    wanted = select(DeadJob.table(), Email.status.label("email_status"), Email.kind.label("email_kind")).outerjoin(
         Email, (Email.id == DeadJob.target_id) & (DeadJob.lane == EMAIL_LANE)
     )
     if ids is not None:
@@ -67,6 +69,7 @@ def list_dead(
             reason=row.reason,
             died_at=row.died_at,
             email_status=EmailStatus(row.email_status) if row.email_status else None,
+            email_kind=EmailKind(row.email_kind) if row.email_kind else None,
         )
         for row in connection.execute(wanted.order_by(DeadJob.id).limit(limit))
     ]
@@ -121,7 +124,9 @@ def _retry(unit: UnitOfWork, ids: Sequence[int], *, resend_uncertain: bool) -> R
 
 
 def _is_withdrawn(unit: UnitOfWork, letter: DeadLetter) -> bool:
-    """Whether the person stopped everything: then nothing more is done, and nobody is written to."""
+    """Whether the person stopped everything: then nothing more is done, and nobody is written to but to say so."""
+    if letter.email_kind is not None and RULES[letter.email_kind].survives_withdrawal:
+        return False
     head = unit.heads.get(letter.submission_id) if letter.submission_id else None
     return head is not None and head.status is SubmissionStatus.WITHDRAWN
 

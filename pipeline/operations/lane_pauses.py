@@ -32,12 +32,12 @@ def pause(database: Database, keys: Keys, actor: Actor, lane: str, reason: str, 
     return True
 
 
-def resume(database: Database, keys: Keys, actor: Actor, lane: str) -> bool:
+def resume(database: Database, keys: Keys, actor: Actor, lane: str, reason: str | None = None) -> bool:
     """End a lane's pause, also one that the lane made itself. Returns False if it does not rest."""
     with begin(database, keys, actor) as unit:
         if not ledger.resume(unit.connection, lane):
             return False
-        unit.record(None, Action.LANE_RESUMED, {Detail.LANE: lane})
+        unit.record(None, Action.LANE_RESUMED, {Detail.LANE: lane}, reason=reason)
     return True
 
 

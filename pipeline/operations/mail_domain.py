@@ -18,11 +18,10 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from config.settings import MailTransport, Settings
 from pipeline.email.message import Sender
-from pipeline.operations.checks import Check, Outcome
+from pipeline.operations.checks import LEAVES_THIS_MACHINE, Check, Outcome
 from pipeline.operations.dns_records import NoReply, Records
 from pipeline.operations.spf import Result, SpfMistake, count_lookups, find_spf, last_word, result_for
 
-_LEAVES_THIS_MACHINE = frozenset({MailTransport.SENDGRID, MailTransport.SMTP})
 _SHORTEST_RSA, _GOOD_RSA = 1024, 2048
 """RFC 8301, section 3.2: verifiers take no shorter key; signers should use the longer one."""
 
@@ -77,7 +76,7 @@ def look_up(settings: Settings, server: str | None = None) -> Iterator[Check]:
 
 
 def _domain(settings: Settings) -> str | None:
-    if settings.mail_transport not in _LEAVES_THIS_MACHINE:
+    if settings.mail_transport not in LEAVES_THIS_MACHINE:
         return None
     try:
         return Sender.from_settings(settings).domain.lower()

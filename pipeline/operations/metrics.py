@@ -9,11 +9,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from config.settings import MailTransport, Settings
 from pipeline.breaker import OPEN
+from pipeline.email.kinds import MailClass
 from pipeline.operations.status_report import ACCEPTED, REFUSED, REPEATED, MailReport, SourceReport, StatusReport
+from pipeline.receipts.events import SENDGRID, EventKind, Tally
 
 Sample = tuple[Mapping[str, str], float]
 
+_NO_EVENTS = {name.value: 0 for name in (*EventKind, *Tally)}
+_NO_CLASSES = {name.value: 0 for name in MailClass}
 _ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 
 
@@ -27,13 +32,16 @@ class Family:
     samples: tuple[Sample, ...]
 
 
-def to_text(report: StatusReport) -> str:
+def to_text(report: StatusReport, settings: Settings) -> str:
     """The report in version 0.0.4 of the format."""
-    return "".join(line for family in families(report) for line in _lines(family))
+    return "".join(line for family in families(report, settings) for line in _lines(family))
 
 
-def families(report: StatusReport) -> Iterator[Family]:
-    """Every metric; `docs/operations.md` says what each means."""
+def families(report: StatusReport, settings: Settings) -> Iterator[Family]:
+    """Every metric; `docs/operations.md` says what each means.
+
+    What `settings` lets happen and has not happened yet is 0: an alert on an increase needs a value before the first.
+    """
     lanes = report.lanes.items()
     yield Family(
         "careroute_jobs",
@@ -69,7 +77,7 @@ def families(report: StatusReport) -> Iterator[Family]:
             for outcome, number in _outcomes(source)
         ),
     )
-    yield from _mail(report.mail)
+    yield from _mail(report.mail, settings)
 
 
 def _outcomes(source: SourceReport) -> Iterator[tuple[str, int]]:
@@ -79,19 +87,28 @@ def _outcomes(source: SourceReport) -> Iterator[tuple[str, int]]:
         yield f"{REFUSED}{reason}", number
 
 
-def _mail(mail: MailReport) -> Iterator[Family]:
-    opened = tuple(({"transport": name}, float(breaker.state == OPEN)) for name, breaker in mail.breakers.items())
+def _mail(mail: MailReport, settings: Settings) -> Iterator[Family]:
+    states = {settings.mail_transport.value: ""} | {name: breaker.state for name, breaker in mail.breakers.items()}
+    opened = tuple(({"transport": name}, float(state == OPEN)) for name, state in states.items())
     yield Family("careroute_mail_breaker_open", "gauge", "1 while a transport's circuit breaker is open.", opened)
     events = tuple(
         ({"transport": transport, "event": event}, number)
-        for transport, counts in mail.events.items()
-        for event, number in counts.items()
+        for transport, counts in (_reporting(settings) | dict(mail.events)).items()
+        for event, number in (_NO_EVENTS | dict(counts)).items()
     )
     yield Family("careroute_mail_events_total", "counter", "What mail providers reported.", events)
     uncertain = (({"state": "held"}, mail.uncertain_held), ({"state": "dead"}, mail.uncertain_asked))
     yield Family("careroute_mail_uncertain", "gauge", "Emails of unknown fate.", uncertain)
-    suppressed = tuple(({"mail_class": name}, number) for name, number in mail.suppressed.items())
+    suppressed = tuple(({"mail_class": name}, number) for name, number in (_NO_CLASSES | dict(mail.suppressed)).items())
     yield Family("careroute_mail_suppressed", "gauge", "Addresses that are not written to, by class.", suppressed)
+    unreachable: tuple[Sample, ...] = (({}, mail.unreachable),)
+    yield Family("careroute_mail_unreachable", "gauge", "Recent requests whose person cannot be told.", unreachable)
+
+
+def _reporting(settings: Settings) -> dict[str, Mapping[str, int]]:
+    """The providers whose receipts can come in, each without any."""
+    by_sendgrid = settings.mail_transport is MailTransport.SENDGRID or settings.sendgrid_event_public_keys
+    return {SENDGRID: {}} if by_sendgrid else {}
 
 
 def _lines(family: Family) -> Iterable[str]:

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Connection, case, func, literal_column, se
 
 from pipeline.db import UtcDateTime, clock
 from pipeline.engine.sweep import SWEEP
-from pipeline.lanes import LANE_NAMES
+from pipeline.lane_names import LANE_NAMES
 from pipeline.models import (
     DeadJob,
     Email,
@@ -22,6 +22,7 @@ from pipeline.models import (
     Suppression,
     TransportBreaker,
 )
+from pipeline.operations.unreachable import count_unreachable
 from pipeline.outreach import EMAIL_LANE
 from pipeline.status import EmailStatus
 
@@ -81,6 +82,7 @@ class MailReport:
     uncertain_held      emails of unknown fate that wait for the provider's word
     uncertain_asked     those that a person has to decide about
     suppressed          addresses that are not written to, by class of mail
+    unreachable         recent requests whose person is such an address (`operations.unreachable`)
     """
 
     breakers: Mapping[str, BreakerReport] = field(default_factory=dict)
@@ -89,6 +91,7 @@ class MailReport:
     uncertain_held: int = 0
     uncertain_asked: int = 0
     suppressed: Mapping[str, int] = field(default_factory=dict)
+    unreachable: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +118,7 @@ def read_status(connection: Connection) -> StatusReport:
         sweep_age_seconds=_seconds(swept, now),
         quarantined=_count(connection, Quarantine.submission_id),
         in_review=_count(connection, Review.submission_id),
-        mail=_mail(connection),
+        mail=_mail(connection, now),
     )
 
 
@@ -164,7 +167,7 @@ def _sources(connection: Connection) -> dict[str, SourceReport]:
     }
 
 
-def _mail(connection: Connection) -> MailReport:
+def _mail(connection: Connection, now: dt.datetime) -> MailReport:
     events: dict[str, dict[str, int]] = {}
     last: dt.datetime | None = None
     tallies = select(MailTally.transport, MailTally.event, MailTally.count, MailTally.last_at)
@@ -182,6 +185,7 @@ def _mail(connection: Connection) -> MailReport:
         uncertain_held=_uncertain(connection, Job),
         uncertain_asked=_uncertain(connection, DeadJob),
         suppressed=dict(connection.execute(by_class.order_by(Suppression.mail_class)).all()),
+        unreachable=count_unreachable(connection, now),
     )
 
 

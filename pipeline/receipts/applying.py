@@ -17,11 +17,12 @@ from pipeline.audit.actions import Action, Detail
 from pipeline.audit.record import DetailValue
 from pipeline.email.kinds import RULES, EmailKind, Reader, WhenUncertain
 from pipeline.ledger import ClaimedJob
-from pipeline.models import DeadJob, Email, Job, MailEvent
+from pipeline.models import DeadJob, Email, Job
 from pipeline.outreach import EMAIL_LANE
-from pipeline.receipts.events import DropCode, EventKind, Tally
+from pipeline.receipts.events import EventKind, Tally
+from pipeline.receipts.history import read_histories, suppression_reason
 from pipeline.receipts.matching import Attempt, StoredEvent, written_to
-from pipeline.receipts.merging import DID_NOT_ARRIVE, RANK, SAYS, higher, status_after
+from pipeline.receipts.merging import DID_NOT_ARRIVE, RANK, SAYS
 from pipeline.receipts.storing import count_events
 from pipeline.status import EmailStatus, SubmissionStatus
 from pipeline.suppression import Reason, suppress
@@ -36,18 +37,6 @@ _ACTION: Mapping[EmailStatus, Action] = {
     EmailStatus.BOUNCED: Action.EMAIL_BOUNCED,
     EmailStatus.COMPLAINED: Action.EMAIL_COMPLAINED,
 }
-_SUPPRESSES: Mapping[EventKind, Reason] = {
-    EventKind.BOUNCED: Reason.BOUNCED,
-    EventKind.COMPLAINED: Reason.COMPLAINED,
-    EventKind.UNSUBSCRIBED: Reason.UNSUBSCRIBED,
-}
-_DROPS_SUPPRESS: Mapping[str | None, Reason] = {
-    DropCode.BOUNCED_ADDRESS: Reason.BOUNCED,
-    DropCode.INVALID: Reason.BOUNCED,
-    DropCode.SPAM_REPORTING_ADDRESS: Reason.COMPLAINED,
-    DropCode.UNSUBSCRIBED_ADDRESS: Reason.UNSUBSCRIBED,
-}
-"""The provider's own list has the address: so shall ours, with what that reason covers."""
 _MAY_STILL_FAIL = frozenset({EmailStatus.HANDED_OVER, EmailStatus.UNCERTAIN, EmailStatus.DELIVERED})
 
 
@@ -69,11 +58,6 @@ class _Mail:
     kind: EmailKind
     status: EmailStatus
     moved_by: StoredEvent | None = None
-
-
-def suppression_reason(event: StoredEvent) -> Reason | None:
-    """Why the address must not be written to any more; None: nothing is said against it (a block is passing)."""
-    return _DROPS_SUPPRESS.get(event.code) if event.kind is EventKind.DROPPED else _SUPPRESSES.get(event.kind)
 
 
 def apply_events(unit: UnitOfWork, reported: Sequence[tuple[ClaimedJob, Reported]]) -> None:
@@ -100,11 +84,10 @@ class _Applying:
         unit.lock(attempt.submission_id for attempt in attempts)
         self._mails = _read_mails(unit.connection, email_ids)
         self._dead = _dead_letters(unit.connection, email_ids)
-        self._told = _read_told(unit.connection, email_ids)
+        self._histories = read_histories(unit.connection, email_ids)
         strangers = {each.event.address_index for each in reported if each.event.address_index is not None}
         self._known = written_to(unit.connection, strangers)
         self._applied: list[tuple[object, ...]] = []
-        self._message_ids: dict[uuid.UUID, str] = {}
         self._unmatched: Counter[str] = Counter()
 
     def apply(self, job: ClaimedJob, reported: Reported) -> None:
@@ -114,21 +97,18 @@ class _Applying:
         if attempt is None or mail is None:
             self._without_an_email(event)
             return
-        told = self._told.get(attempt.id)
-        after = status_after(mail.status, told, event.kind)
-        now_told = higher(told, event.kind)
-        if now_told is not None:
-            self._told[attempt.id] = now_told
-        if event.provider_message_id is not None:
-            self._message_ids[attempt.id] = event.provider_message_id
+        history = self._histories[mail.id]
+        after = history.told.tell(mail.status, attempt.id, event.kind)
+        history.learn_message_id(attempt.id, event.provider_message_id)
         if after is not None:
             mail.status, mail.moved_by = after, event
             self._record(_ACTION[after], job, mail, attempt, event)
         elif event.kind is EventKind.DEFERRED and RANK.get(mail.status, 0) < RANK[EmailStatus.DELIVERED]:
             self._record(Action.EMAIL_DEFERRED, job, mail, attempt, event)
+        reason = suppression_reason(event.kind, event.code)
         # Told again of an attempt, it is no news: somebody may have lifted the suppression since.
-        if now_told != told or event.kind is EventKind.UNSUBSCRIBED:
-            self._suppress(event, attempt.address_index or event.address_index, mail)
+        if history.is_new_reason(attempt.id, reason) or event.kind is EventKind.UNSUBSCRIBED:
+            self._suppress(reason, attempt.address_index or event.address_index, mail)
 
     def write(self) -> None:
         moved = [mail for mail in self._mails.values() if mail.moved_by is not None]
@@ -136,26 +116,30 @@ class _Applying:
             self._see_to_it(mail)
         _write_mails(self._unit.connection, moved)
         self._remove_dead_letters({mail.id for mail in moved})
-        _write_events(self._unit.connection, self._applied, self._message_ids)
+        learnt = {attempt: id_ for each in self._histories.values() for attempt, id_ in each.learnt.items()}
+        _write_events(self._unit.connection, self._applied, learnt)
         for transport, number in self._unmatched.items():
             count_events(self._unit.connection, transport, {Tally.UNMATCHED.value: number})
 
     def _choose(self, reported: Reported) -> Attempt | None:
         """The named attempt; among those to one address the newest of which nothing bad is known."""
-        attempts = [each for each in reported.attempts if each.email_id in self._mails]
-        if not reported.event.is_told_by_address:
+        event, attempts = reported.event, [each for each in reported.attempts if each.email_id in self._mails]
+        if event.may_name_a_lost_answer:
+            # Another message of the same batch, or of another worker's, may have been found to be the attempt's.
+            attempts = [each for each in attempts if self._histories[each.email_id].may_be(each.id, event)]
+        if not event.is_told_by_address:
             return attempts[0] if attempts else None
         return next((each for each in attempts if self._mails[each.email_id].status in _MAY_STILL_FAIL), None)
 
     def _without_an_email(self, event: StoredEvent) -> None:
         """News about an address that we write to counts, whichever mail it was about."""
-        if event.address_index in self._known and suppression_reason(event) is not None:
-            self._suppress(event, event.address_index, None)
+        reason = suppression_reason(event.kind, event.code)
+        if event.address_index in self._known and reason is not None:
+            self._suppress(reason, event.address_index, None)
         else:
             self._unmatched[event.transport] += 1
 
-    def _suppress(self, event: StoredEvent, address: bytes | None, mail: _Mail | None) -> None:
-        reason = suppression_reason(event)
+    def _suppress(self, reason: Reason | None, address: bytes | None, mail: _Mail | None) -> None:
         if reason is None or not address:
             return
         submission_id, email_id = (mail.submission_id, mail.id) if mail is not None else (None, None)
@@ -235,21 +219,6 @@ def _dead_letters(connection: Connection, email_ids: set[uuid.UUID]) -> dict[uui
     for row in connection.execute(statement):
         found.setdefault(row.target_id, []).append((row.id, row.reason))
     return found
-
-
-def _read_told(connection: Connection, email_ids: set[uuid.UUID]) -> dict[uuid.UUID, EmailStatus]:
-    """The highest status that each attempt's events reported so far."""
-    if not email_ids:
-        return {}
-    statement = select(MailEvent.attempt_id, MailEvent.event).where(
-        MailEvent.email_id.in_(email_ids), MailEvent.applied_at.is_not(None)
-    )
-    told: dict[uuid.UUID, EmailStatus] = {}
-    for row in connection.execute(statement):
-        status = higher(told.get(row.attempt_id), EventKind(row.event))
-        if status is not None:
-            told[row.attempt_id] = status
-    return told
 
 
 def _write_mails(connection: Connection, moved: Sequence[_Mail]) -> None:

@@ -1,7 +1,8 @@
 """Which attempt to send an email an event is about.
 
 By the attempt id that went out with it; else by the message id the provider answered the call with; else, for bad news
-that came without either (a server may return mail long after the connection ended), by the address: see `candidates`.
+that came without the attempt id (a server may return mail long after the connection ended), by the address: see
+`candidates`.
 """
 
 import datetime as dt
@@ -15,6 +16,7 @@ from sqlalchemy import Connection, select
 from pipeline.models import Email, EmailAttempt, MailEvent
 from pipeline.receipts.events import EventKind
 from pipeline.status import EmailStatus
+from pipeline.transports.receipt import SendOutcome
 
 RECENT = dt.timedelta(hours=72)
 """So long SendGrid keeps trying to deliver a message; bad news about it is not expected later."""
@@ -38,14 +40,25 @@ class StoredEvent:
 
     @property
     def is_told_by_address(self) -> bool:
-        """Bad news that names no message at all. One that names another message than ours is about that one."""
-        named = self.attempt_id is not None or self.provider_message_id is not None
-        return self.kind in _BAD_NEWS and not named and self.address_index is not None
+        """Bad news that names no message at all."""
+        return self._may_be_told_by_address and self.provider_message_id is None
+
+    @property
+    def may_name_a_lost_answer(self) -> bool:
+        """Bad news with a message id alone: it may be one that we were never told, since a call's answer was lost."""
+        return self._may_be_told_by_address and self.provider_message_id is not None
+
+    @property
+    def _may_be_told_by_address(self) -> bool:
+        return self.kind in _BAD_NEWS and self.attempt_id is None and self.address_index is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One call about one email. `under_way`: it has not been answered yet, as far as is on record."""
+    """One call about one email. `under_way`: it has not been answered yet, as far as is on record.
+
+    `answer_lost`: it may have been accepted under a message id that we do not know.
+    """
 
     id: uuid.UUID
     email_id: uuid.UUID
@@ -53,6 +66,7 @@ class Attempt:
     address_index: bytes
     started_at: dt.datetime
     under_way: bool
+    answer_lost: bool
 
 
 def read_events(connection: Connection, event_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, StoredEvent]:
@@ -78,10 +92,18 @@ def read_events(connection: Connection, event_ids: Sequence[uuid.UUID]) -> dict[
 def candidates(connection: Connection, events: Sequence[StoredEvent]) -> Mapping[uuid.UUID, tuple[Attempt, ...]]:
     """The attempts that each event may be about, by the event's id: one, if it is named; several, newest first, if
     only the address is known: then it is the newest of which nothing bad is known yet (see `applying`).
+
+    A message id that we do not know is mostly another's, who writes to the same address. It is taken for ours where
+    exactly one recent call to the address lost its answer.
     """
     by_id = _by_id(connection, {e.attempt_id for e in events if e.attempt_id is not None})
     by_message = _by_message(connection, {e.provider_message_id for e in events if e.provider_message_id is not None})
-    by_address = _by_address(connection, [event for event in events if event.is_told_by_address])
+    unnamed = [
+        event
+        for event in events
+        if event.is_told_by_address or (event.may_name_a_lost_answer and event.provider_message_id not in by_message)
+    ]
+    by_address = _by_address(connection, unnamed)
     found: dict[uuid.UUID, tuple[Attempt, ...]] = {}
     for event in events:
         attempt = by_id.get(event.attempt_id) if event.attempt_id is not None else None
@@ -89,11 +111,8 @@ def candidates(connection: Connection, events: Sequence[StoredEvent]) -> Mapping
             attempt = by_message.get(event.provider_message_id)
         if attempt is not None:
             found[event.id] = (attempt,)
-        elif event.is_told_by_address and event.address_index is not None:
-            recent = by_address.get(event.address_index, [])
-            found[event.id] = tuple(each for each in recent if _is_recent(each, event.occurred_at))
         else:
-            found[event.id] = ()
+            found[event.id] = _to_the_address(event, by_address)
     return found
 
 
@@ -105,6 +124,15 @@ def written_to(connection: Connection, addresses: set[bytes]) -> set[bytes]:
     return {bytes(found) for found in connection.execute(statement).scalars()}
 
 
+def _to_the_address(event: StoredEvent, by_address: Mapping[bytes, Sequence[Attempt]]) -> tuple[Attempt, ...]:
+    to_it = by_address.get(event.address_index, ()) if event.address_index is not None else ()
+    recent = tuple(each for each in to_it if _is_recent(each, event.occurred_at))
+    if event.is_told_by_address:
+        return recent
+    lost = tuple(each for each in recent if each.answer_lost) if event.may_name_a_lost_answer else ()
+    return lost if len(lost) == 1 else ()
+
+
 def _is_recent(attempt: Attempt, occurred_at: dt.datetime) -> bool:
     return occurred_at - RECENT <= attempt.started_at <= occurred_at + CLOCKS_APART
 
@@ -114,6 +142,7 @@ _COLUMNS = select(
     EmailAttempt.email_id,
     EmailAttempt.address_index,
     EmailAttempt.started_at,
+    EmailAttempt.outcome,
     EmailAttempt.provider_message_id,
     Email.submission_id,
     Email.status,
@@ -151,4 +180,7 @@ def _by_address(connection: Connection, events: Sequence[StoredEvent]) -> dict[b
 
 def _attempt(row: Any) -> Attempt:
     under_way = row.status == EmailStatus.QUEUED and row.mark == row.id
-    return Attempt(row.id, row.email_id, row.submission_id, bytes(row.address_index), row.started_at, under_way)
+    answer_lost = row.outcome in {None, SendOutcome.UNCERTAIN} and row.provider_message_id is None
+    return Attempt(
+        row.id, row.email_id, row.submission_id, bytes(row.address_index), row.started_at, under_way, answer_lost
+    )

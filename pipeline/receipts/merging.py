@@ -1,10 +1,13 @@
 """What an email's status becomes when something is reported about it: a table, and one rule.
 
-Reports come in any order and repeatedly, so that each stands for a rank, and a status only ever gains rank: whatever
-the order, the highest of them is what stays.
+Reports come in any order and repeatedly, so that each stands for a rank, and of what is reported about one attempt the
+highest stays. Of several attempts the newest decides that an email did not arrive; that it did, each of them.
 """
 
-from collections.abc import Mapping
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
 
 from pipeline.receipts.events import EventKind
 from pipeline.status import EMAIL_TRANSITIONS, EmailStatus
@@ -31,18 +34,31 @@ RANK: Mapping[EmailStatus, int] = {
 DID_NOT_ARRIVE = frozenset({EmailStatus.DROPPED, EmailStatus.BOUNCED})
 
 
-def status_after(current: EmailStatus, told: EmailStatus | None, kind: EventKind) -> EmailStatus | None:
-    """What the email becomes; None if it stays.
+class Standing(StrEnum):
+    """What an attempt's news counts for, beside the other attempts to send the same email."""
 
-    `told` is the highest status that was reported of the same attempt before. An attempt that is known not to have
-    arrived, of an email that has moved on since (an operator sent it again), has nothing more to say about it.
-    """
+    NEWEST = "newest"
+    """The last one that may have been accepted: its word is the email's."""
+    EARLIER = "earlier"
+    """That it did not arrive says nothing about the newer one; that it did arrive says all about the email."""
+    GIVEN_UP = "given_up"
+    """It was known not to have arrived before a newer one was made: it has nothing more to say."""
+
+
+def status_after(
+    current: EmailStatus, told: EmailStatus | None, kind: EventKind, standing: Standing
+) -> EmailStatus | None:
+    """What the email becomes; None if it stays. `told` is the highest status reported of the same attempt before."""
     after = SAYS.get(kind)
-    if after is None or RANK[after] <= max(_rank(told), _rank(current)):
+    if after is None or after not in EMAIL_TRANSITIONS[current] or standing is Standing.GIVEN_UP:
         return None
+    if standing is Standing.EARLIER:
+        return after if after not in DID_NOT_ARRIVE and RANK[after] > _rank(current) else None
     if told in DID_NOT_ARRIVE and current not in DID_NOT_ARRIVE:
-        return None
-    return after if after in EMAIL_TRANSITIONS[current] else None
+        return None  # the email has moved on since: an operator asked for it to be sent again
+    if current in DID_NOT_ARRIVE and told not in DID_NOT_ARRIVE:
+        return after  # it was an earlier attempt that did not arrive
+    return after if RANK[after] > max(_rank(told), _rank(current)) else None
 
 
 def higher(told: EmailStatus | None, kind: EventKind) -> EmailStatus | None:
@@ -53,3 +69,38 @@ def higher(told: EmailStatus | None, kind: EventKind) -> EmailStatus | None:
 
 def _rank(status: EmailStatus | None) -> int:
     return RANK.get(status, 0) if status is not None else 0
+
+
+@dataclass(slots=True)
+class Told:
+    """What was reported of the attempts to send one email.
+
+    `attempts` are all of them, oldest first; `accepted` those that, by the answer or for want of one, the provider may
+    have accepted; `given_up` those that were known not to have arrived before a newer one was made.
+    """
+
+    attempts: Sequence[uuid.UUID]
+    accepted: frozenset[uuid.UUID]
+    given_up: frozenset[uuid.UUID] = frozenset()
+    highest: dict[uuid.UUID, EmailStatus] = field(default_factory=dict)
+
+    def tell(self, current: EmailStatus, attempt: uuid.UUID, kind: EventKind) -> EmailStatus | None:
+        """Take one more report in: what the email, now `current`, becomes by it; None if it stays."""
+        before = self.highest.get(attempt)
+        now = higher(before, kind)
+        if now is not None:
+            self.highest[attempt] = now
+        return status_after(current, before, kind, self._standing(attempt))
+
+    def _standing(self, attempt: uuid.UUID) -> Standing:
+        if attempt in self.given_up:
+            return Standing.GIVEN_UP
+        return Standing.NEWEST if attempt == self._newest() else Standing.EARLIER
+
+    def _newest(self) -> uuid.UUID | None:
+        """The answer may have been wrong: what became of a message shows that it was accepted."""
+        known = self.accepted | self.given_up
+        return next((each for each in reversed(self.attempts) if each in known or self._has_a_fate(each)), None)
+
+    def _has_a_fate(self, attempt: uuid.UUID) -> bool:
+        return _rank(self.highest.get(attempt)) > RANK[EmailStatus.HANDED_OVER]

@@ -8,6 +8,7 @@ whether they are signed anew, and an event that comes again has no effect.
 import base64
 import binascii
 from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 
 from cryptography.exceptions import InvalidSignature
@@ -38,11 +39,19 @@ class SignatureRefused(Exception):
         self.rule = rule
 
 
-def verify(raw: bytes, headers: Mapping[str, str], keys: EventKeys) -> None:
-    """Check the request against each of `keys`. `headers` are looked up by lower-case name.
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What the headers claim: `value` is the DER signature, over `timestamp` and the body."""
+
+    value: bytes
+    timestamp: bytes
+
+
+def read_signature(headers: Mapping[str, str]) -> Signature:
+    """The signature that `headers`, looked up by lower-case name, bring along; it takes no body to read it.
 
     Raises:
-        SignatureRefused: naming the rule.
+        SignatureRefused: there is none that could be anybody's.
     """
     given, timestamp = headers.get(SIGNATURE_HEADER, ""), headers.get(TIMESTAMP_HEADER, "")
     if not given:
@@ -50,11 +59,20 @@ def verify(raw: bytes, headers: Mapping[str, str], keys: EventKeys) -> None:
     if not timestamp:
         raise SignatureRefused(SignatureRule.NO_TIMESTAMP)
     try:
-        signature = base64.b64decode(given, validate=True)
-        signed = timestamp.encode("latin-1") + raw  # header bytes, as the server decodes them
+        # Header bytes, as the server decodes them.
+        return Signature(base64.b64decode(given, validate=True), timestamp.encode("latin-1"))
     except (binascii.Error, ValueError):
         raise SignatureRefused(SignatureRule.WRONG_SIGNATURE) from None
-    if not any(_signed(key, signature, signed) for key in keys):
+
+
+def verify(raw: bytes, headers: Mapping[str, str], keys: EventKeys) -> None:
+    """Check the request against each of `keys`.
+
+    Raises:
+        SignatureRefused: naming the rule.
+    """
+    signature = read_signature(headers)
+    if not any(_signed(key, signature.value, signature.timestamp + raw) for key in keys):
         raise SignatureRefused(SignatureRule.WRONG_SIGNATURE)
 
 

@@ -11,10 +11,11 @@ from sqlalchemy import Connection, select
 from config.providers import ProviderDocument
 from config.screening import DataClass
 from pipeline.context import Context
+from pipeline.db import utc_now
 from pipeline.email.kinds import RULES, EmailKind
 from pipeline.engine.stage import PermanentFailure
-from pipeline.models import Duplicate, Email, PersonIndex, Referral, Submission
-from pipeline.outreach import TO_PERSON
+from pipeline.models import Duplicate, Email, OneTimeCode, PersonIndex, Referral, Submission
+from pipeline.outreach import TO_PERSON, opened_links
 from pipeline.protected import Protected
 from pipeline.protected_parts import open_address
 from pipeline.stages.letter_details import Material, cleared_kinds, read_material
@@ -34,6 +35,8 @@ class Letter:
 
     email_id: uuid.UUID
     attempt_id: uuid.UUID | None
+    marked_for: str | None
+    """The transport that the mark of an attempt was made for."""
     status: EmailStatus
     detail: str | None
     kind: EmailKind
@@ -45,13 +48,15 @@ class Letter:
     provider: ProviderDocument | None
     expires_at: dt.datetime | None
     still_of_use: bool
-    """Whether what it is about still stands: a closed referral needs no email any more."""
+    """Whether what it is about still stands: a closed referral or a spent code needs no email any more."""
     address_index: bytes | None
     suppressed: Reason | None
     material: Material | None = None
     """There for a full form: what its details are made of."""
     sent_again: bool = False
     """Whether its fate was unknown, and it was sent once more, before."""
+    arrived: bool = False
+    """Whether its fate is unknown to the transport, and its link was followed."""
 
 
 class Addressing:
@@ -69,6 +74,7 @@ class Addressing:
             select(
                 Email.id,
                 Email.attempt_id,
+                Email.transport,
                 Email.status,
                 Email.detail,
                 Email.kind,
@@ -83,6 +89,9 @@ class Addressing:
         ).all()
         sealed = read_sealed(connection, {row.submission_id for row in rows}, self._parts)
         referrals = _referrals(connection, [row.subject_id for row in rows if row.kind in _ABOUT_OPEN_REFERRALS])
+        spent = _spent_codes(connection, [row.subject_id for row in rows if row.kind == EmailKind.ONE_TIME_CODE])
+        uncertain = [row for row in rows if row.status == EmailStatus.UNCERTAIN]
+        arrived = opened_links(connection, [row.submission_id for row in uncertain], [row.id for row in uncertain])
         earlier = _earlier_references(connection, [row.submission_id for row in rows if row.kind == EmailKind.JOINED])
         in_force = self._context.networks.current(connection)
         providers = {row.recipient: in_force.document_of(_provider_id(row.recipient)) for row in rows}
@@ -99,6 +108,7 @@ class Addressing:
             letters[row.id] = Letter(
                 email_id=row.id,
                 attempt_id=row.attempt_id,
+                marked_for=row.transport,
                 status=EmailStatus(row.status),
                 detail=row.detail,
                 kind=kind,
@@ -109,10 +119,11 @@ class Addressing:
                 reference=earlier.get(row.submission_id, sealed[row.submission_id].reference),
                 provider=providers[row.recipient],
                 expires_at=referral.expires_at if referral else None,
-                still_of_use=kind not in _ABOUT_OPEN_REFERRALS or (referral is not None and _is_open(referral.status)),
+                still_of_use=_is_open(referral) if kind in _ABOUT_OPEN_REFERRALS else row.subject_id not in spent,
                 address_index=index,
                 suppressed=suppressed.get((index, RULES[kind].mail_class)) if index is not None else None,
                 material=material.get(row.id),
+                arrived=row.id in arrived,
             )
         return letters
 
@@ -133,8 +144,8 @@ class Addressing:
         return address_index(self._context.vault, provider.contact.email) if provider is not None else None
 
 
-def _is_open(status: str) -> bool:
-    return ReferralStatus(status) is ReferralStatus.OFFERED
+def _is_open(referral: Any) -> bool:
+    return referral is not None and ReferralStatus(referral.status) is ReferralStatus.OFFERED
 
 
 def _provider_id(recipient: str) -> str | None:
@@ -147,6 +158,14 @@ def _referrals(connection: Connection, referral_ids: Sequence[uuid.UUID]) -> Map
         return {}
     columns = select(Referral.id, Referral.status, Referral.expires_at)
     return {row.id: row for row in connection.execute(columns.where(Referral.id.in_(referral_ids)))}
+
+
+def _spent_codes(connection: Connection, code_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
+    """The codes that open nothing any more."""
+    if not code_ids:
+        return set()
+    spent = OneTimeCode.used_at.is_not(None) | (OneTimeCode.expires_at <= utc_now())
+    return set(connection.execute(select(OneTimeCode.id).where(OneTimeCode.id.in_(code_ids), spent)).scalars())
 
 
 def _earlier_references(connection: Connection, submission_ids: Sequence[uuid.UUID]) -> Mapping[uuid.UUID, str]:

@@ -35,8 +35,8 @@ from pipeline.models import EmailAttempt
 from pipeline.outreach import EMAIL_LANE
 from pipeline.protected import Disclosure, DisclosureRefused, Purpose
 from pipeline.stages.addressing import Addressing, Letter
-from pipeline.stages.calls import Calls
 from pipeline.stages.letter_contexts import LetterContexts
+from pipeline.stages.mail_calls import MailCalls
 from pipeline.stages.mail_outcomes import LEAK_REFUSED, Called, Settled, bury_emails, record_outcomes
 from pipeline.status import EmailStatus
 from pipeline.suppression import Reason
@@ -89,7 +89,7 @@ class DeliverStage(Stage):
         self._breaker = Breaker(transport.name)
         # One call at a time is enough where no call leaves this machine.
         concurrency = 1 if transport.idempotent else context.settings.mail_concurrency
-        self._calls = Calls(transport, self._breaker, concurrency)
+        self._calls = MailCalls(transport, self._breaker, concurrency)
         self._slice = LOCAL_SLICE if transport.idempotent else ROUNDS * concurrency
         rounds = 1 if transport.idempotent else ROUNDS + 1  # a probe goes by itself
         self.shortest_lease_seconds = context.settings.mail_timeout_seconds * rounds + MARGIN_SECONDS
@@ -114,14 +114,17 @@ class DeliverStage(Stage):
         context, form = (notice, Form.NOTICE) if full is None else (full, Form.FULL)
         try:
             rendered = render(item.kind, item.language, context, form)
-            message = compose(
-                rendered, item.email_id, address, self._sender, unsubscribe_url=self._contexts.unsubscribe_url(item)
-            )
-            refuse_leaks(context, message)
-        except (DisclosureRefused, UndefinedError, TypeError):
+        except (DisclosureRefused, UndefinedError, TypeError):  # it used what it must not have
             raise PermanentFailure(LEAK_REFUSED) from None
+        stop = self._contexts.unsubscribe_url(item)
+        try:
+            message = compose(rendered, item.email_id, address, self._sender, unsubscribe_url=stop)
         except ValueError:
             raise PermanentFailure("address_unusable") from None
+        try:
+            refuse_leaks(context, message)
+        except DisclosureRefused:
+            raise PermanentFailure(LEAK_REFUSED) from None
         content = self._transport.encode(message)
         return Composed(message, content, hashlib.sha256(content).digest(), form, None if full is None else disclosure)
 
@@ -131,11 +134,12 @@ class DeliverStage(Stage):
         for number in range(len(portions)):
             if lease.remaining_seconds < self.shortest_lease_seconds:
                 rest = [job for portion in portions[number:] for job in portion]
-                yield [Failed(job, "lease too short", delay_seconds=0, costs_attempt=False) for job in rest]
+                yield [Failed(job, "lease too short", delay_seconds=1, costs_attempt=False) for job in rest]
                 return
             verdicts, written = next_one
             held = self._mark(written)
-            verdicts += [Done(each.job, None) for each in written if each.job.id not in held]
+            # Stopped, settled or suppressed since it was claimed: the next claim sees why.
+            verdicts += [_as_it_was(each.job) for each in written if each.job.id not in held]
             marked = [each for each in written if each.job.id in held]
             answers = self._calls.begin([(each.composed.message, each.composed.content) for each in marked])
             # The other side takes its time: meanwhile the next letters are written.
@@ -160,8 +164,13 @@ class DeliverStage(Stage):
     def _without_a_call(self, job: ClaimedJob, letter: Letter) -> Verdict | None:
         rules = RULES[letter.kind]
         asks = rules.when_uncertain is WhenUncertain.ASK or letter.sent_again
-        if letter.attempt_id is not None and not self._transport.idempotent:
+        if letter.attempt_id is not None and not self._may_repeat(letter):
             return self._verdict(job, Called(LOST_CALL, letter.attempt_id, letter.address_index))
+        if letter.arrived:
+            return Done(job, Settled(EmailStatus.DELIVERED, "its link was followed"))
+        if not letter.still_of_use:
+            never_sent = letter.status is EmailStatus.QUEUED
+            return Done(job, Settled(EmailStatus.CANCELLED, "no longer of use") if never_sent else None)
         match letter.status:
             case EmailStatus.BOUNCED | EmailStatus.DROPPED:
                 # Asked for by a receipt: people must see that it did not arrive.
@@ -171,8 +180,6 @@ class DeliverStage(Stage):
             case EmailStatus.UNCERTAIN:
                 again = Settled(EmailStatus.QUEUED, "hold over")
                 return Failed(job, again.code, delay_seconds=0, costs_attempt=False, result=again)
-        if not letter.still_of_use:
-            return Done(job, Settled(EmailStatus.CANCELLED, "no longer of use"))
         if letter.suppressed is not None:
             settled = Settled(EmailStatus.SUPPRESSED, letter.suppressed.value)
             if rules.reader is Reader.PERSON or letter.suppressed is Reason.UNSUBSCRIBED:
@@ -181,8 +188,14 @@ class DeliverStage(Stage):
             return Failed(job, f"suppressed:{settled.code}", permanent=True, result=settled)
         return None
 
+    def _may_repeat(self, letter: Letter) -> bool:
+        """Whether a marked email can be called out again with the effect of once."""
+        return self._transport.idempotent and letter.marked_for == self._transport.name
+
     def _mark(self, written: Sequence[Written]) -> set[int]:
-        """Commit the attempt ids. Only emails still queued, by jobs still held, are marked: the ids of those jobs.
+        """Commit the attempt ids, and return the ids of the jobs whose emails got one.
+
+        Only emails that are still queued, to addresses that were not suppressed since, by jobs that are still held.
 
         That facts are about to leave in full forms is put on record in the same transaction.
         """
@@ -191,22 +204,30 @@ class DeliverStage(Stage):
         with begin(self._context.database, self._context.keys, actions.lane(EMAIL_LANE)) as unit:
             connection = unit.connection
             held = ledger.hold(connection, [each.job for each in written])
-            unit.lock(
-                each.job.submission_id
-                for each in written
-                if each.composed.disclosure is not None and each.job.submission_id is not None
-            )
+            # As everywhere: jobs, then submissions, then emails. A withdrawal locks the same emails in another order.
+            unit.lock(each.job.submission_id for each in written if each.job.submission_id is not None)
             rows = bulk.fetch(
                 connection,
                 "UPDATE email SET attempt_id = v.attempt_id, transport = v.transport, content_hash = v.content_hash "
-                "FROM v WHERE email.id = v.id AND email.status = 'queued' RETURNING email.id",
-                {"id": "uuid", "attempt_id": "uuid", "transport": "text", "content_hash": "bytea"},
+                "FROM v WHERE email.id = v.id AND email.status = 'queued' AND NOT EXISTS (SELECT 1 FROM suppression "
+                "WHERE suppression.address_index = v.address_index AND suppression.mail_class = v.mail_class) "
+                "RETURNING email.id",
+                {
+                    "id": "uuid",
+                    "attempt_id": "uuid",
+                    "transport": "text",
+                    "content_hash": "bytea",
+                    "address_index": "bytea",
+                    "mail_class": "text",
+                },
                 [
                     (
                         each.letter.email_id,
                         each.composed.message.attempt_id,
                         self._transport.name,
                         each.composed.content_hash,
+                        each.letter.address_index,
+                        RULES[each.letter.kind].mail_class.value,
                     )
                     for each in written
                     if each.job.id in held
@@ -273,7 +294,7 @@ class DeliverStage(Stage):
             case SendOutcome.UNCERTAIN:
                 code = f"{receipt.outcome}:{receipt.code}"
                 return Failed(job, code, delay_seconds=self._hold_seconds, costs_attempt=False, result=called)
-            case SendOutcome.UNAVAILABLE if self._breaker.tripped_by is None:
+            case SendOutcome.UNAVAILABLE | SendOutcome.LANE_FAILURE if self._breaker.tripped_by is None:
                 return Failed(job, receipt.code, delay_seconds=receipt.retry_after, result=called)
             case SendOutcome.RETRY:
                 return Failed(job, receipt.code, delay_seconds=receipt.retry_after, result=called)
@@ -289,6 +310,10 @@ class DeliverStage(Stage):
 
     def bury(self, unit: UnitOfWork, jobs: Sequence[tuple[ClaimedJob, str]]) -> None:
         bury_emails(unit, jobs)
+
+
+def _as_it_was(job: ClaimedJob) -> Failed:
+    return Failed(job, "", delay_seconds=0, costs_attempt=False)
 
 
 def _sent_again(connection: Connection, email_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:

@@ -31,6 +31,7 @@ _STATUS = {
 """Whatever is not here leaves the email queued."""
 _ACTION = {
     EmailStatus.HANDED_OVER: Action.EMAIL_HANDED_OVER,
+    EmailStatus.DELIVERED: Action.EMAIL_DELIVERED,
     EmailStatus.BOUNCED: Action.EMAIL_BOUNCED,
     EmailStatus.FAILED: Action.EMAIL_FAILED,
     EmailStatus.UNCERTAIN: Action.EMAIL_UNCERTAIN,
@@ -176,7 +177,8 @@ def _write_outcomes(connection: Connection, rows: Sequence[tuple[object, ...]]) 
 def _write_attempts(connection: Connection, attempts: Sequence[Called]) -> None:
     bulk.execute(
         connection,
-        "UPDATE email_attempt SET outcome = v.outcome, code = v.code, provider_message_id = v.message_id "
+        "UPDATE email_attempt SET outcome = v.outcome, code = v.code, "
+        "provider_message_id = coalesce(v.message_id, email_attempt.provider_message_id) "
         "FROM v WHERE email_attempt.id = v.id",
         {"id": "uuid", "outcome": "text", "code": "text", "message_id": "text"},
         [

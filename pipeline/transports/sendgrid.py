@@ -34,8 +34,7 @@ class SendGridTransport:
         self.confirms = confirms
         if not api_key:
             raise ValueError("sendgrid_api_key: must be set for the sendgrid transport")
-        context = tls_context or ssl.create_default_context()
-        self._mail_send = MailSend(api_key, host=host, timeout=timeout, tls_context=context)
+        self._mail_send = MailSend(api_key, host=host, timeout=timeout, tls_context=tls_context)
 
     def encode(self, message: Outgoing) -> bytes:
         return orjson.dumps(request_body(message))

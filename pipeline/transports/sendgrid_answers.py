@@ -14,6 +14,7 @@ Sources: SendGrid's pages "Mail Send: Errors", "How to use the SendGrid v3 API: 
     504                     uncertain: a gateway gave up waiting for a system that has the request and may yet act on it
 """
 
+import math
 import re
 import time
 from collections.abc import Mapping
@@ -82,6 +83,8 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
         else:
             wait = parsedate_to_datetime(after).timestamp() - time.time()
     except (ValueError, OverflowError):
+        return None
+    if not math.isfinite(wait):
         return None
     return min(max(wait, 1.0), LONGEST_WAIT)
 

@@ -17,6 +17,7 @@ import python_http_client
 from python_http_client.client import Response
 from sendgrid import SendGridAPIClient
 
+from pipeline.transports.bounded import bounding, connect, secure, serve
 from pipeline.transports.connections import Deadline, IdleConnections
 
 # At DEBUG the client logs the API key.
@@ -56,8 +57,10 @@ class Answer:
 class MailSend:
     """POST /v3/mail/send. Called from several threads at once."""
 
-    def __init__(self, api_key: str, *, host: str, timeout: float, tls_context: ssl.SSLContext) -> None:
-        """`host` is the API's base URL; `timeout` bounds a whole call, in seconds."""
+    def __init__(self, api_key: str, *, host: str, timeout: float, tls_context: ssl.SSLContext | None) -> None:
+        """`host` is the API's base URL; `timeout` bounds a whole call, from the look-up of the host's name to the last
+        byte of the answer, in seconds. `tls_context` replaces the system's trusted authorities.
+        """
         self._connections = _Connections(host, tls_context)
         headers = dict(SendGridAPIClient(api_key, host=host).client.request_headers)
         headers["Content-Type"] = "application/json"
@@ -75,12 +78,12 @@ class MailSend:
 class _Connections:
     """Kept HTTP connections to one host."""
 
-    def __init__(self, base_url: str, tls_context: ssl.SSLContext) -> None:
+    def __init__(self, base_url: str, tls_context: ssl.SSLContext | None) -> None:
         parts = urlsplit(base_url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError("sendgrid_host: must be an absolute URL such as https://api.sendgrid.com")
         self._secure, self._host, self._port = parts.scheme == "https", parts.hostname, parts.port
-        self._tls_context = tls_context
+        self._tls_context = bounding(tls_context, used=self._secure)
         self._idle = IdleConnections[http.client.HTTPConnection](
             sock=lambda connection: connection.sock, close=lambda connection: connection.close()
         )
@@ -108,13 +111,12 @@ class _Connections:
         deadline: Deadline,
     ) -> Answer:
         try:
-            _allow(connection, deadline)
+            serve(connection.sock, deadline)
             connection.request("POST", path, content, headers)
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             raise NotSent from error
         try:
-            _allow(connection, deadline)
             response = connection.getresponse()
         except (OSError, http.client.HTTPException) as error:
             connection.close()
@@ -123,34 +125,24 @@ class _Connections:
             body = response.read()
         except (OSError, http.client.HTTPException):
             body = b""  # the status has been given, and that is the answer
+            response.close()
             connection.close()
         if connection.sock is not None:
             self._idle.put(connection)
         return Answer(response.status, body, response.headers)
 
     def _connect(self, deadline: Deadline) -> http.client.HTTPConnection:
-        try:
-            timeout = deadline.remaining()
-        except TimeoutError as error:
-            raise NotConnected from error
         connection = (
-            http.client.HTTPSConnection(self._host, self._port, timeout=timeout, context=self._tls_context)
+            http.client.HTTPSConnection(self._host, self._port, context=self._tls_context)
             if self._secure
-            else http.client.HTTPConnection(self._host, self._port, timeout=timeout)
+            else http.client.HTTPConnection(self._host, self._port)
         )
         try:
-            connection.connect()
-        except (OSError, http.client.HTTPException) as error:
-            connection.close()
+            sock = connect(self._host, connection.port, deadline)
+            connection.sock = secure(sock, self._tls_context, self._host) if self._secure else sock
+        except OSError as error:
             raise NotConnected from error
         return connection
-
-
-def _allow(connection: http.client.HTTPConnection, deadline: Deadline) -> None:
-    """Give the next step what is left of the call's time. Raises TimeoutError, or ConnectionError if it is closed."""
-    if connection.sock is None:
-        raise ConnectionError
-    connection.sock.settimeout(deadline.remaining())
 
 
 class _KeptClient(python_http_client.Client):  # type: ignore[misc]

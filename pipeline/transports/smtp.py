@@ -10,10 +10,11 @@ import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 from config.screening import DataClass
 from pipeline.email.message import Outgoing, to_bytes
+from pipeline.transports.bounded import BoundSocket, BoundTlsSocket, bounding, connect, secure, serve
 from pipeline.transports.connections import Deadline, IdleConnections
 from pipeline.transports.receipt import Receipt, SendOutcome
 from pipeline.transports.smtp_replies import CLOSING, Reply, Step, judge
@@ -34,6 +35,25 @@ class SmtpServer:
     password: str
 
 
+class _Session(smtplib.SMTP):
+    """A session whose every command, reply and handshake keeps within the deadline of the call."""
+
+    def __init__(self, server: SmtpServer, local_name: str, tls_context: ssl.SSLContext, deadline: Deadline) -> None:
+        """Connects and reads the greeting. Raises OSError (the base of smtplib's exceptions)."""
+        self._server, self._tls_context, self._deadline = server, tls_context, deadline
+        # Naming ourselves spares a reverse DNS look-up, which can block for longer than the timeout.
+        super().__init__(server.host, server.port, local_name)
+
+    def _get_socket(self, host: str, port: int, _timeout: object) -> BoundSocket:
+        """The seam by which smtplib's own `SMTP_SSL` differs from it."""
+        sock = connect(host, port, self._deadline)
+        return secure(sock, self._tls_context, host) if self._server.tls == "tls" else sock
+
+    def wrap_socket(self, sock: BoundSocket, server_hostname: str) -> BoundTlsSocket:
+        """What `starttls` asks of a context."""
+        return secure(sock, self._tls_context, server_hostname)
+
+
 class _NoFinalReply(Exception):
     """The content and its final dot were written, and no reply came."""
 
@@ -51,7 +71,8 @@ class SmtpTransport:
         clearance: DataClass = DataClass.PUBLIC,
         tls_context: ssl.SSLContext | None = None,
     ) -> None:
-        """`timeout` bounds a whole call, in seconds. `tls_context` replaces the system's trusted authorities.
+        """`timeout` bounds a whole call, from the look-up of the host's name to the last reply, in seconds.
+        `tls_context` replaces the system's trusted authorities.
 
         Raises ValueError for a clearance without encryption: anyone on the way could read along.
         """
@@ -60,8 +81,8 @@ class SmtpTransport:
         self.clearance = clearance
         self._server = server
         self._timeout = timeout
-        self._tls_context = tls_context or ssl.create_default_context()
-        self._idle = IdleConnections[smtplib.SMTP](sock=lambda smtp: smtp.sock, close=_hang_up)
+        self._tls_context = bounding(tls_context, used=server.tls != "none")
+        self._idle = IdleConnections[_Session](sock=lambda smtp: smtp.sock, close=_hang_up)
 
     def encode(self, message: Outgoing) -> bytes:
         return to_bytes(message)
@@ -86,22 +107,14 @@ class SmtpTransport:
     def close(self) -> None:
         self._idle.close()
 
-    def _connect(self, local_name: str, deadline: Deadline) -> smtplib.SMTP:
-        server, timeout = self._server, deadline.remaining()
-        # Naming ourselves spares a reverse DNS look-up, which can block for longer than the timeout.
-        smtp: smtplib.SMTP = (
-            smtplib.SMTP_SSL(server.host, server.port, local_name, timeout=timeout, context=self._tls_context)
-            if server.tls == "tls"
-            else smtplib.SMTP(server.host, server.port, local_name, timeout=timeout)
-        )
+    def _connect(self, local_name: str, deadline: Deadline) -> _Session:
+        server = self._server
+        smtp = _Session(server, local_name, self._tls_context, deadline)
         try:
             if server.tls == "starttls":
-                _allow(smtp, deadline)
-                smtp.starttls(context=self._tls_context)
-            _allow(smtp, deadline)
+                smtp.starttls(context=cast(ssl.SSLContext, smtp))
             smtp.ehlo_or_helo_if_needed()
             if server.username:
-                _allow(smtp, deadline)
                 smtp.login(server.username, server.password)
         except BaseException:
             smtp.close()
@@ -109,14 +122,15 @@ class SmtpTransport:
         return smtp
 
     def _deliver(
-        self, smtp: smtplib.SMTP, message: Outgoing, content: bytes, deadline: Deadline, *, kept: bool = False
+        self, smtp: _Session, message: Outgoing, content: bytes, deadline: Deadline, *, kept: bool = False
     ) -> Receipt:
         """One mail transaction. The connection is kept if the server is still talking sense, closed otherwise."""
         if not message.recipient.isascii() and not smtp.has_extn("smtputf8"):
             self._idle.put(smtp)
             return Receipt(SendOutcome.REJECTED, code="no-smtputf8")
         try:
-            reply = _transaction(smtp, message, content, deadline)
+            serve(smtp.sock, deadline)
+            reply = _transaction(smtp, message, content)
         except _NoFinalReply:
             _hang_up(smtp)
             return Receipt(SendOutcome.UNCERTAIN, code="no-answer")
@@ -126,15 +140,14 @@ class SmtpTransport:
         if reply.accepts:
             self._idle.put(smtp)
         else:
-            self._end_refused(smtp, reply, deadline)
+            self._end_refused(smtp, reply)
             if kept and reply.step is Step.SENDER and reply.code == CLOSING:
                 return _LOST  # it was idle for too long: that is about the connection
         return judge(reply)
 
-    def _end_refused(self, smtp: smtplib.SMTP, reply: Reply, deadline: Deadline) -> None:
+    def _end_refused(self, smtp: _Session, reply: Reply) -> None:
         """Make the connection fit for another message, or close it."""
         try:
-            _allow(smtp, deadline)
             if reply.code == CLOSING or smtp.rset()[0] != 250:
                 _hang_up(smtp)
             else:
@@ -143,7 +156,7 @@ class SmtpTransport:
             _hang_up(smtp)
 
 
-def _transaction(smtp: smtplib.SMTP, message: Outgoing, content: bytes, deadline: Deadline) -> Reply:
+def _transaction(smtp: _Session, message: Outgoing, content: bytes) -> Reply:
     """Sender, recipient and content, up to the first reply that ends it.
 
     Raises OSError (the base of smtplib's exceptions) before all of the content is written, _NoFinalReply after.
@@ -155,36 +168,28 @@ def _transaction(smtp: smtplib.SMTP, message: Outgoing, content: bytes, deadline
         (Step.DATA, range(354, 355), lambda: smtp.docmd("DATA")),
     )
     for step, welcome, command in commands:
-        code, text = _answered(smtp, command, deadline)
+        code, text = _answered(command)
         if code not in welcome:
             return Reply.of(step, code, text)
-    _allow(smtp, deadline)
     smtp.send(_LEADING_DOT.sub(b"..", content) + b".\r\n")
     try:
-        return Reply.of(Step.CONTENT, *_answered(smtp, smtp.getreply, deadline))
+        return Reply.of(Step.CONTENT, *_answered(smtp.getreply))
     except OSError as error:
         raise _NoFinalReply from error
 
 
-def _answered(smtp: smtplib.SMTP, command: Callable[[], tuple[int, bytes]], deadline: Deadline) -> tuple[int, bytes]:
-    _allow(smtp, deadline)
+def _answered(command: Callable[[], tuple[int, bytes]]) -> tuple[int, bytes]:
     code, text = command()
     if code == -1:  # smtplib's word for a reply that is not SMTP
         raise smtplib.SMTPServerDisconnected
     return code, text
 
 
-def _allow(smtp: smtplib.SMTP, deadline: Deadline) -> None:
-    """Give the next step what is left of the call's time. Raises TimeoutError or SMTPServerDisconnected."""
-    if smtp.sock is None:
-        raise smtplib.SMTPServerDisconnected
-    smtp.sock.settimeout(deadline.remaining())
-
-
-def _hang_up(smtp: smtplib.SMTP) -> None:
-    """Close without waiting for an answer; a polite QUIT if the server is listening."""
+def _hang_up(smtp: _Session) -> None:
+    """Close without waiting for anything; a polite QUIT if there is room for it."""
     with suppress(OSError):
-        if smtp.sock is not None:
-            smtp.sock.settimeout(0.2)
+        if isinstance(smtp.sock, BoundSocket):
+            smtp.sock.deadline = None
+            smtp.sock.settimeout(0)
             smtp.send(b"QUIT\r\n")
     smtp.close()

@@ -1,26 +1,11 @@
 from collections import Counter
 
-import pytest
-
-from bench.laboratory import open_laboratory
-from bench.mail import CAREROUTE, TEXTBOOK, Costs, Mail, MailPlan, Sent, apart, measure_costs, measure_mail
+from bench.mail import CAREROUTE, TEXTBOOK, Costs, Mail, MailPlan, Sent, measure_costs
 from bench.mail_faults import Trouble, mail_faults_part
-from bench.mail_report import mail_conditions, mail_part
+from bench.mail_report import mail_part
 from tests.end_to_end.mail_counts import MailCounts
 
 PLAN = MailPlan(submissions=3, textbook_submissions=1, rounds=1, delay_seconds=0.01, renderings=1)
-
-
-@pytest.mark.timeout(120)
-def test_both_sides_send_each_email_once_and_are_measured() -> None:
-    with apart() as core, open_laboratory() as laboratory:
-        measured = measure_mail(laboratory, PLAN, core)
-        part = mail_part(measured, mail_conditions(laboratory, "make bench"))
-    ours, theirs = measured.sent[CAREROUTE][0], measured.sent[TEXTBOOK][0]
-    assert (ours.emails, theirs.emails) == (15, 5)
-    assert min(ours.seconds, theirs.seconds, ours.processor_seconds) > 0
-    assert theirs.connections == theirs.emails
-    assert "| careroute | 15 |" in part.text()
 
 
 def test_what_was_wanted_decides() -> None:

@@ -2,15 +2,49 @@ import json
 
 import pytest
 
+from config.settings import Settings
 from tests.cli.conftest import Careroute
 from tests.servers.dns import DnsServer
 
-DOMAIN = "clinic.example"
+DOMAIN = "clinic.test"
+WHO_WRITES = {
+    "MAIL_FROM": f"care@{DOMAIN}",
+    "MAIL_FROM_NAME": "Clinics",
+    "CONTACT_EMAIL": f"people@{DOMAIN}",
+    "ORGANISATION_NAME": "Clinics",
+    "POSTAL_ADDRESS": "1 High Street, Springfield",
+}
+
+
+def test_doctor_fails_for_an_invented_sender_and_tells_what_mail_may_hold(
+    careroute: Careroute, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found(**changes: str) -> dict[str, list[str]]:
+        for name, value in {**WHO_WRITES, "MAIL_TRANSPORT": "smtp", **changes}.items():
+            monkeypatch.setenv(f"CAREROUTE_{name}", value)
+        told = json.loads(careroute("doctor", "--json").stdout)
+        return {each["check"]: [each["outcome"], each["told"]] for each in told}
+
+    good = found()
+    assert "sender" not in good
+    assert (good["mail content"][0], "public" in good["mail content"][1]) == ("good", True)
+    assert (good["receipts"][0], "waits 60 s" in good["receipts"][1]) == ("note", True)
+    assert "referral and one-time-code become dead letters" in good["receipts"][1]
+
+    invented = {"MAIL_FROM": "a@b.Example", "POSTAL_ADDRESS": str(Settings.model_fields["postal_address"].default)}
+    bad = found(**invented, MAIL_CLEARANCE="health")
+    assert bad["sender"][0] == "failed"
+    assert "set CAREROUTE_MAIL_FROM, CAREROUTE_POSTAL_ADDRESS to" in bad["sender"][1]
+    note, told = bad["mail content"]
+    assert (note, "information-needed, recommendation, referral say facts" in told) == ("note", True)
+    assert "an agreement" in told
+
+    assert "sender" not in found(MAIL_TRANSPORT="mailbox")
 
 
 def test_doctor_looks_up_only_when_asked(careroute: Careroute, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"TRANSPORT": "smtp", "FROM": f"care@{DOMAIN}", "DKIM_SELECTORS": "key"}.items():
-        monkeypatch.setenv(f"CAREROUTE_MAIL_{name}", value)
+    for name, value in {"MAIL_TRANSPORT": "smtp", "MAIL_DKIM_SELECTORS": "key", **WHO_WRITES}.items():
+        monkeypatch.setenv(f"CAREROUTE_{name}", value)
     with DnsServer({}) as server:
         quiet = careroute("doctor")
         assert (quiet.exit_code, server.asked) == (0, [])

@@ -1,6 +1,7 @@
 """`email check` as `make check` and somebody with a draft meet it."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,12 @@ def draft(tmp_path: Path) -> Path:
 def test_what_is_shipped_has_no_findings(careroute: Careroute) -> None:
     result = careroute("email", "check")
     assert (result.exit_code, result.stdout) == (0, "")
+    counts = re.fullmatch(
+        r"0 findings \((\d+) emails rendered, (\d+) templates, (\d+) programs; (\d+) phrases looked for\)",
+        result.stderr.strip(),
+    )
+    assert counts is not None, result.stderr
+    assert all(int(count) > 20 for count in counts.groups())
 
 
 def test_a_claim_in_a_draft_fails_every_door(

@@ -4,6 +4,7 @@ import json
 import pytest
 
 from pipeline.db import Database, utc_now
+from pipeline.lane_names import LANE_NAMES
 from pipeline.models import AuditEvent, LanePause
 from tests.cli.conftest import Careroute
 from tests.support.installations import Installation
@@ -29,22 +30,24 @@ def test_a_lane_rests_until_somebody_resumes_it_on_record(
     submit(context)
     run_sweep(context)
     assert engine(context).drain("validate") == 0
-    (listed,) = json.loads(careroute("lanes", "list", "--json").stdout)
-    assert (listed["lane"], listed["reason"], listed["until"]) == ("validate", "mapping is being corrected", None)
+    listed = {each.pop("lane"): each for each in json.loads(careroute("lanes", "list", "--json").stdout)}
+    assert list(listed) == list(LANE_NAMES)
+    assert (listed["validate"]["reason"], listed["validate"]["until"]) == ("mapping is being corrected", None)
+    assert [lane for lane, each in listed.items() if each["state"] == "rests"] == ["validate"]
     assert "mapping is being corrected" in " ".join(careroute("lanes", "list").stdout.split())
     refused = careroute("lanes", "pause", "validate", "--for", "2h", "--reason", "shorter")
     assert (refused.exit_code, "rests already" in refused.stderr) == (1, True)
 
-    resumed = careroute("lanes", "resume", "validate")
+    resumed = careroute("lanes", "resume", "validate", "--reason", "mapping is corrected")
     assert (resumed.exit_code, "workers look every" in resumed.stderr) == (0, True)
     assert careroute("lanes", "resume", "validate").exit_code == 1
     drain(context)
     assert statuses(context) == {"candidate": 1}
     assert records(context.database) == [
         ("staff", "lane:paused", "mapping is being corrected", {"lane": "validate"}),
-        ("staff", "lane:resumed", None, {"lane": "validate"}),
+        ("staff", "lane:resumed", "mapping is corrected", {"lane": "validate"}),
     ]
-    assert careroute("lanes", "list").stdout == "No lane rests.\n"
+    assert "rests" not in careroute("lanes", "list").stdout
     assert careroute("audit", "verify").exit_code == 0
 
 
@@ -70,6 +73,7 @@ def test_a_pause_with_an_end_ends_by_itself(careroute: Careroute, sqlite_install
         ("pause", "email", "--reason", "x", "--for", "0m"),
         ("pause", "email", "--reason", "x", "--for", "9999d"),
         ("resume",),
+        ("resume", "email", "--reason", " "),
     ],
 )
 def test_wrong_use_changes_nothing(

@@ -8,7 +8,7 @@ import typer
 from typer.testing import CliRunner, Result
 
 from cli.app import app
-from cli.failures import PlainFailures
+from cli.commands import PlainFailures
 from cli.providers_check import check, schema
 from config.providers_schema import providers_json_schema
 from tests.config.shipped import ANSWERS, FOLDER

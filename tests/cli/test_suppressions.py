@@ -1,11 +1,17 @@
+import datetime as dt
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from pipeline.context import Context
-from pipeline.models import AuditEvent, Suppression
+from pipeline.db import utc_now
+from pipeline.models import AuditEvent, PersonIndex, Submission, Suppression
+from pipeline.operations.metrics import to_text
+from pipeline.operations.status_report import read_status
+from pipeline.status import SubmissionStatus
 from pipeline.suppression import address_index
 from pipeline.transports.receipt import Receipt, SendOutcome
 from tests.cli.conftest import Careroute
@@ -34,7 +40,8 @@ def test_a_bounce_is_listed_with_what_led_to_it_and_lifted_so_that_mail_goes_out
     kept = submit(context, person(1))
     drain(context, "validate")
     drain(context, "email", transport=ScriptedTransport([NO_MAILBOX]))
-    assert kept.reference in careroute("suppressions", "list").stdout
+    shown = careroute("suppressions", "list").stdout
+    assert (kept.reference in shown, "all mail" in shown, "promotional" in shown) == (True, True, False)
     (listed,) = document(careroute, "list")
     assert (listed["reason"], listed["reference"], listed["recipient"]) == ("bounced", kept.reference, "person")
     assert listed["classes"] == ["promotional", "requested", "transactional"]
@@ -52,6 +59,34 @@ def test_a_bounce_is_listed_with_what_led_to_it_and_lifted_so_that_mail_goes_out
     drain(context)
     assert ("recommendation", "person", "handed_over") in emails(context, kept.submission_id)
     assert careroute("audit", "verify").exit_code == 0
+
+
+def test_requests_whose_person_cannot_be_written_to_are_counted_and_named(
+    careroute: Careroute, context: Context
+) -> None:
+    reached, lost, old, ended = (submit(context, person(number)) for number in range(4))
+    drain(context)
+    with context.database.write() as connection:
+        month = {"received_at": utc_now() - dt.timedelta(days=31)}
+        connection.execute(update(PersonIndex).where(PersonIndex.submission_id == old.submission_id).values(month))
+        withdrawn = update(Submission).where(Submission.id == ended.submission_id)
+        connection.execute(withdrawn.values(status=SubmissionStatus.WITHDRAWN.value))
+    assert "unreachable" not in careroute("status").stdout
+    assert "can be written to" in careroute("suppressions", "unreachable").stdout
+    careroute("suppressions", "add", "--as", "unsubscribed", *WHY, typed="ana.0@example.org")
+    for number in (1, 2, 3):
+        careroute("suppressions", "add", "--as", "bounced", *WHY, typed=f"ana.{number}@example.org")
+    careroute("suppressions", "add", "--as", "complained", *WHY, typed=ADDRESS)
+
+    (named,) = document(careroute, "unreachable")
+    assert (named["reference"], named["status"], named["reason"]) == (lost.reference, "candidate", "bounced")
+    shown = careroute("suppressions", "unreachable").stdout
+    assert (lost.reference in shown, reached.reference in shown) == (True, False)
+    assert "unreachable    1 of the last 30 days" in careroute("status").stdout
+    assert json.loads(careroute("status", "--json").stdout)["mail"]["unreachable"] == 1
+    with context.database.read() as connection:
+        report = read_status(connection)
+    assert to_text(report, context.settings).count("\ncareroute_mail_unreachable 1\n") == 1
 
 
 def test_what_its_owner_said_is_lifted_only_when_that_is_meant(careroute: Careroute, context: Context) -> None:

@@ -5,7 +5,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from embedded.stack import EmbeddedStack, StackFailed
+from config.settings import Settings
+from embedded.demo_port import keep_port, port_for
+from embedded.failures import StackFailed
+from embedded.stack import EmbeddedStack
 from tests.servers.waiting import gone
 
 CAREROUTE = """
@@ -43,7 +46,13 @@ def test_parts_start_in_order_with_our_broker_and_none_is_left(tmp_path: Path, p
         stack.check()
     assert all(gone(pid) for pid in pids.values())
     commands = set((tmp_path / "commands").read_text().splitlines())
-    assert commands == {"migrate", "worker --lanes validate,score,refer,receipts", "worker --lanes email", "beat", "web"}
+    assert commands == {
+        "migrate",
+        "worker --lanes validate,score,refer,receipts",
+        "worker --lanes email",
+        "beat",
+        "web",
+    }
 
 
 def test_a_configured_broker_is_used_instead(tmp_path: Path, port: int) -> None:
@@ -65,3 +74,14 @@ def test_a_port_in_use_is_named_before_anything_starts(tmp_path: Path, port: int
     with socket.create_server(("127.0.0.1", port)), pytest.raises(StackFailed, match=f"Port {port} .* CAREROUTE_PORT"):
         EmbeddedStack(tmp_path, port=port, command=COMMAND).__enter__()
     assert not (tmp_path / "commands").exists()
+
+
+def test_the_folder_of_a_demo_is_served_where_the_links_in_its_emails_lead(tmp_path: Path, port: int) -> None:
+    assert port_for(Settings(data_dir=tmp_path)) == (8000, "")
+    keep_port(tmp_path, port)
+    assert port_for(Settings(data_dir=tmp_path)) == (port, "")
+    asked, told = port_for(Settings(data_dir=tmp_path, port=8001))
+    assert (asked, f"lead to http://127.0.0.1:{port}" in told) == (8001, True)
+    with socket.create_server(("127.0.0.1", port)):
+        instead, told = port_for(Settings(data_dir=tmp_path))
+    assert (instead, "something else uses" in told) == (8000, True)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from embedded import supervisor
-from embedded.supervisor import Child, Supervisor, SupervisorFailed
+from embedded.failures import SupervisorFailed
+from embedded.supervisor import Child, Supervisor
 from tests.servers.waiting import eventually, gone
 
 SLEEP = ("sleep", "60")

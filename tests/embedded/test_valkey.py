@@ -10,7 +10,8 @@ import redis
 from kombu.connection import Connection
 
 from embedded import valkey
-from embedded.valkey import BrokerFailed, EmbeddedBroker, bundled_server, find_server
+from embedded.failures import BrokerFailed
+from embedded.valkey import EmbeddedBroker, bundled_server, find_server
 from tests.servers.waiting import eventually, gone
 
 SERVERS = pytest.mark.parametrize("find", [find_server, bundled_server])

@@ -12,8 +12,9 @@ from tests.servers.sendgrid import SendGridStandIn
 @pytest.fixture
 def broker(request: pytest.FixtureRequest) -> Iterator[RedisServer]:
     """What the installation's database goes with: Redis with PostgreSQL, the bundled Valkey with SQLite."""
-    on_sqlite = "sqlite" in request.node.callspec.params.values() if hasattr(request.node, "callspec") else True
-    with RedisServer(server=bundled_server() if on_sqlite else None) as server:
+    chosen = request.node.callspec.params.values() if hasattr(request.node, "callspec") else ()
+    on_postgresql = "postgresql" in chosen or ("postgresql_installation" in request.fixturenames and not chosen)
+    with RedisServer(server=None if on_postgresql else bundled_server()) as server:
         yield server
 
 

@@ -4,8 +4,6 @@ import random
 import time
 from typing import Any
 
-import pytest
-
 from pipeline.context import Context
 from pipeline.status import EmailStatus
 from tests.end_to_end.catching import held_tokens, in_a_call, stop_at_work
@@ -38,28 +36,28 @@ SENDGRID = {
     "LEASE_SECONDS": "10",
     "MAIL_TIMEOUT_SECONDS": "0.5",
     "MAIL_TRANSPORT": "sendgrid",
+    "MAIL_CONCURRENCY": "8",  # so that few emails are in one slice, and few in doubt when it is cut off
     "MAIL_HOLD_MINUTES": "0.02",
     "SENDGRID_API_KEY": API_KEY,
 }
 
 
-@pytest.fixture
-def core(installation: Installation) -> Context:
-    return installation.context()
-
-
-def test_with_a_mailbox_every_email_exists_once(installation: Installation, core: Context, broker: RedisServer) -> None:
-    with Running(installation, broker.celery_url, MAILBOX) as running:
+def test_embedded_every_email_exists_once(sqlite_installation: Installation, broker: RedisServer) -> None:
+    """SQLite, the bundled Valkey and a mailbox."""
+    core = sqlite_installation.context()
+    with Running(sqlite_installation, broker.celery_url, MAILBOX) as running:
         evidence = ordeal(running, broker, core, mid_call=False)
         assert {row.status for row in evidence.emails} == {EmailStatus.HANDED_OVER}
         files = [path.stem for path in running.mailbox.glob("*.eml")]
         assert sorted(files) == sorted(str(row.id) for row in evidence.emails)
 
 
-def test_with_sendgrid_every_email_is_sent_once_or_again_by_policy_or_listed_as_uncertain(
-    installation: Installation, core: Context, broker: RedisServer, sendgrid: SendGridStandIn
+def test_in_production_every_email_is_sent_once_or_again_by_policy_or_listed_as_uncertain(
+    postgresql_installation: Installation, broker: RedisServer, sendgrid: SendGridStandIn
 ) -> None:
-    with Running(installation, broker.celery_url, {**SENDGRID, "SENDGRID_HOST": sendgrid.url}) as running:
+    """PostgreSQL, Redis and a provider that answers over HTTP."""
+    core = postgresql_installation.context()
+    with Running(postgresql_installation, broker.celery_url, {**SENDGRID, "SENDGRID_HOST": sendgrid.url}) as running:
         ordeal(running, broker, core, mid_call=True)
     assert not sendgrid.violations
     counts = MailCounts.read(core, sendgrid)

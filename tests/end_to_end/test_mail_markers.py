@@ -25,7 +25,7 @@ from pipeline.transports.sendgrid import SendGridTransport
 from pipeline.transports.smtp import SmtpServer, SmtpTransport
 from tests.end_to_end.haystacks import Hay, find
 from tests.pipeline.stages.every_kind import ADDRESSES, BUDGET, DESK, FACTS, HEALTH, IDENTITY, every_kind
-from tests.pipeline.transports.test_smtp import certificate
+from tests.pipeline.transports.conftest import certificate
 from tests.servers.sendgrid import API_KEY, SendGridStandIn
 from tests.servers.smtp import SmtpSink
 from tests.support.work import drain, table

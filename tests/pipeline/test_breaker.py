@@ -4,8 +4,11 @@ import uuid
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import insert, update
 
+from pipeline.breaker import LONGEST_REST_SECONDS
 from pipeline.context import Context
+from pipeline.db import utc_now
 from pipeline.models import Email, LanePause, TransportBreaker
 from pipeline.transports.receipt import Receipt, SendOutcome
 from tests.support.submissions import person, submit
@@ -31,6 +34,8 @@ def send(context: Context, transport: ScriptedTransport) -> None:
 
 def rest_is_over(context: Context) -> None:
     end_pauses(context.database)
+    with context.database.write() as connection:
+        connection.execute(update(TransportBreaker).values(probe_at=utc_now()))
     run_sweep(context)
     make_due(context.database)
 
@@ -101,6 +106,30 @@ def test_a_storm_of_refusals_rests_as_long_as_it_says_and_asks_with_one(one_at_a
     rest_is_over(context)
     send(context, ScriptedTransport())
     assert {row.status for row in table(context.database, Email.table())} == {"handed_over"}
+
+
+def test_what_one_email_alone_is_refused_for_costs_that_email_and_holds_up_nobody(one_at_a_time: Context) -> None:
+    context = one_at_a_time
+    ok = Receipt(SendOutcome.ACCEPTED, "m", "202")
+    odd = Receipt(SendOutcome.LANE_FAILURE, None, "5.7.26")
+    send(context, ScriptedTransport([ok, odd]))
+    assert not table(context.database, LanePause.table())
+    assert attempts(context) == [1]
+
+
+def test_after_however_many_trips_the_rest_is_no_longer_than_the_longest(one_at_a_time: Context) -> None:
+    context = one_at_a_time
+    with context.database.write() as connection:
+        connection.execute(
+            insert(TransportBreaker).values(
+                transport="scripted", state="open", reason="401", trips=2000, since=utc_now(), probe_at=utc_now()
+            )
+        )
+    send(context, ScriptedTransport([DOWN]))
+    (pause,) = table(context.database, LanePause.table())
+    assert (pause.until - pause.since).total_seconds() <= LONGEST_REST_SECONDS + 1
+    assert attempts(context) == [0] * WAITING
+    assert breaker(context)[0] == "open"
 
 
 def test_what_was_not_called_keeps_no_trace_of_an_attempt(one_at_a_time: Context) -> None:

@@ -64,6 +64,12 @@ def make_due(database: Database) -> None:
     _update(database, update(Job).values(due_at=utc_now() - LONG_AGO))
 
 
+def leave_one_attempt(context: Context, lane: str) -> None:
+    """As if the lane's jobs had failed as often as they may, but once."""
+    most = build_lanes(context)[lane].maximum_attempts
+    _update(context.database, update(Job).where(Job.lane == lane).values(attempts=most - 1))
+
+
 def expire_leases(database: Database) -> None:
     """As if whoever holds a job had gone quiet for longer than the lease."""
     _update(database, update(Job).where(Job.lease_until.is_not(None)).values(lease_until=utc_now() - LONG_AGO))

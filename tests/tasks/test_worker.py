@@ -10,10 +10,11 @@ from config.settings import Settings
 from pipeline import ledger
 from pipeline.context import Context
 from pipeline.intake.accept import accept
-from pipeline.lanes import LANE_NAMES, build_lanes
+from pipeline.lane_names import LANE_NAMES
+from pipeline.lanes import build_lanes
 from pipeline.models import Referral
-from tasks.app import create_app, register
-from tasks.run import UnknownLane, run_worker
+from tasks.app import create_app
+from tasks.run import UnknownLane, register, run_worker
 from tasks.wake import Waker
 from tasks.worker import Worker
 from tests.servers.redis import RedisServer

@@ -9,8 +9,7 @@ from uuid import UUID, uuid5
 from config.conditions import load_conditions
 from config.screening import load_screening
 from config.settings import ROOT, Settings
-from web.new_links import LinkRequest
-from web.receipts import EventsRefusal, EventsRefused
+from web.events import EventsRefusal, EventsRefused
 from web.services import (
     Accepted,
     AnswersRead,
@@ -31,7 +30,8 @@ from web.services import (
     WrongFactor,
 )
 from web.services import Decision as ProviderDecision
-from web.unsubscribing import MailChoice
+from web.status_link import LinkRequest
+from web.unsubscribe import MailChoice
 
 NAMESPACE = UUID("6c1d7f5e-3a40-4b8b-9d2c-2f7a3f1b0a11")
 KEY = "key-of-the-source"
@@ -155,6 +155,9 @@ class FixedHealth:
 
 class NoReceipts:
     """Knows no key."""
+
+    def refusal(self, headers: Mapping[str, str]) -> EventsRefused:
+        return self.take(b"", headers)
 
     def take(self, raw_body: bytes, headers: Mapping[str, str]) -> EventsRefused:
         return EventsRefused(EventsRefusal.NO_KEY, "No key is configured.")

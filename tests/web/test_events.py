@@ -87,6 +87,24 @@ def test_only_what_a_key_of_ours_signed_byte_for_byte_is_taken(app: RealApp) -> 
             assert kept(app) == before, case
 
 
+def test_what_cannot_be_a_providers_is_refused_before_its_body_is_read(app: RealApp, sqlite_context: Context) -> None:
+    def body() -> Iterator[bytes]:
+        read.append(True)
+        yield BODY
+
+    read: list[bool] = []
+    unsigned = [
+        {TIMESTAMP: SIGNED[TIMESTAMP]},
+        {SIGNATURE: SIGNED[SIGNATURE]},
+        {**SIGNED, SIGNATURE: "not base64!"},
+    ]
+    assert [app.client.post(PATH, content=body(), headers=each).status_code for each in unsigned] == [401] * 3
+    assert RealApp(sqlite_context).client.post(PATH, content=body(), headers=SIGNED).status_code == 404
+    assert not read
+    assert app.client.post(PATH, content=body(), headers=SIGNED).status_code == 200
+    assert read
+
+
 def test_what_is_posted_again_is_answered_and_has_no_effect(app: RealApp) -> None:
     headers = SIGNER.signed(BODY)
     assert [post(app, BODY, headers).json()["new"] for _ in range(3)] == [3, 0, 0]

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from tests.web import fakes, samples
 from web.app import create_app
 from web.services import Closed, CodeSent, Decision, Gate, LinkKind, Locked, Opened, Responded, Session, WrongFactor
-from web.unsubscribing import MailChoice
+from web.unsubscribe import MailChoice
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs a chromium on PATH")
@@ -90,7 +90,7 @@ def check(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(375, "light"), (375, "dark"), (1280, "light"), (1280, "dark")])
+@pytest.mark.parametrize(("width", "scheme"), [(375, "dark"), (1280, "light")])
 def test_axe_finds_nothing_on_any_page_and_none_scrolls_sideways(
     open_page: Callable[..., Page], links: fakes.ScriptedLinks, width: int, scheme: str
 ) -> None:

@@ -19,34 +19,38 @@ _LABELS = r'(?:\{[a-z_]+="[^"\\\n]*"(?:,[a-z_]+="[^"\\\n]*")*\})?'
 _SAMPLE = re.compile(rf"([a-z_]+)({_LABELS}) (-?[0-9]+(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?)")
 
 
-def get(context: Context, *, peer: str, host: str = "localhost", authorization: str = "") -> tuple[int, str]:
+def get(context: Context, *, peer: str, host: str = "localhost", **more: str) -> tuple[int, str]:
     app = RealApp(context)
     client = TestClient(create_app(compose(context, app.woken.append, app.tally)), client=(peer, 50000))
-    headers = {"host": host} | ({"authorization": authorization} if authorization else {})
+    headers = {"host": host} | {name.replace("_", "-"): value for name, value in more.items()}
     answer = client.get("/metrics", headers=headers)
     return answer.status_code, answer.text
 
 
 @pytest.mark.parametrize(
-    ("peer", "host", "authorization", "status"),
+    ("peer", "host", "header", "status"),
     [
-        (LOCAL, "localhost:8000", "", 200),
-        (LOCAL, "127.0.0.1:8000", "", 200),
-        ("::1", "[::1]:8000", "", 200),
-        (LOCAL, "screening.example.org", "", 404),  # a proxy that does not say whom it asks for
-        (ELSEWHERE, "localhost", "", 404),
-        (ELSEWHERE, "screening.example.org", "Bearer figures", 200),
-        (ELSEWHERE, "screening.example.org", "bearer figures", 200),
-        (ELSEWHERE, "screening.example.org", "Bearer figure", 404),
-        (ELSEWHERE, "screening.example.org", "Basic figures", 404),
-        (ELSEWHERE, "screening.example.org", "Bearer ", 404),
+        (LOCAL, "localhost:8000", {}, 200),
+        (LOCAL, "127.0.0.1:8000", {}, 200),
+        ("::1", "[::1]:8000", {}, 200),
+        (LOCAL, "screening.example.org", {}, 404),  # a proxy that does not say whom it asks for
+        (LOCAL, "localhost", {"x_forwarded_for": ELSEWHERE}, 404),
+        (LOCAL, "localhost", {"x_forwarded_host": "screening.example.org"}, 404),
+        (LOCAL, "localhost", {"forwarded": f"for={ELSEWHERE}"}, 404),
+        (LOCAL, "localhost", {"via": "1.1 proxy"}, 404),
+        (ELSEWHERE, "localhost", {}, 404),
+        (ELSEWHERE, "screening.example.org", {"authorization": "Bearer figures"}, 200),
+        (ELSEWHERE, "screening.example.org", {"authorization": "bearer figures"}, 200),
+        (ELSEWHERE, "screening.example.org", {"authorization": "Bearer figure"}, 404),
+        (ELSEWHERE, "screening.example.org", {"authorization": "Basic figures"}, 404),
+        (ELSEWHERE, "screening.example.org", {"authorization": "Bearer "}, 404),
     ],
 )
 def test_metrics_are_for_this_machine_and_for_whoever_has_the_token(
-    sqlite_installation: Installation, peer: str, host: str, authorization: str, status: int
+    sqlite_installation: Installation, peer: str, host: str, header: dict[str, str], status: int
 ) -> None:
     context = sqlite_installation.context(metrics_token="figures")
-    found, text = get(context, peer=peer, host=host, authorization=authorization)
+    found, text = get(context, peer=peer, host=host, **header)
     assert found == status
     assert ("careroute_jobs" in text) == (status == 200)
 
@@ -79,5 +83,11 @@ def test_the_figures_are_in_the_format_and_say_how_things_stand(sqlite_context: 
     assert samples['careroute_jobs{lane="receipts",state="due"}'] == 3
     assert samples['careroute_mail_events_total{transport="sendgrid",event="delivered"}'] == 2
     assert samples['careroute_lane_paused{lane="email"}'] == 0
+    # What has not happened yet is there too, so that the first time is an increase.
+    assert samples['careroute_mail_breaker_open{transport="mailbox"}'] == 0
+    for event in ("complained", "unmatched", "unreadable"):
+        assert samples[f'careroute_mail_events_total{{transport="sendgrid",event="{event}"}}'] == 0
+    assert samples['careroute_mail_suppressed{mail_class="transactional"}'] == 0
+    assert samples["careroute_mail_unreachable"] == 0
     assert "example.org" not in text
     assert kept.reference not in text

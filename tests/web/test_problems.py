@@ -9,7 +9,8 @@ from structlog.testing import capture_logs
 
 from tests.web import fakes
 from web.app import create_app
-from web.services import FieldError, Refusal, Refused, Unavailable
+from web.problems import FieldError, Unavailable
+from web.services import Refusal, Refused
 
 MARKER = "marker-5f1c"
 BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}

@@ -12,7 +12,7 @@ from tests.web import fakes
 from tests.web.html_form import FormReader
 from web.app import create_app
 from web.form import HONEYPOT, SWITCH_LANGUAGE, TOKEN
-from web.services import Unavailable
+from web.problems import Unavailable
 
 Form = dict[str, str | list[str]]
 

@@ -71,6 +71,9 @@ def test_a_link_that_is_followed_changes_nothing_and_shows_nobody(sqlite_context
     assert page.status_code == 200
     assert page.headers["content-language"] == "es", "the language of the email, not of the browser"
     assert app.client.get(f"{path}?lang=en").headers["content-language"] == "en"
+    english = app.client.get(f"{path}?lang=en").text
+    assert "reminders" not in english, "persons get none"
+    assert "we will not tell you by email when your results are ready" in english
     assert "zq7marker" not in page.text.lower()
     assert "CR-" not in page.text
     assert page.text.count("<form") == 1

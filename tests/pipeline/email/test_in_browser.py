@@ -9,6 +9,7 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page as Tab
 
+from pipeline.email.kinds import EmailKind
 from pipeline.email.message import Sender
 from pipeline.email.preview import previews, write_gallery
 from tests.journeys import browser
@@ -83,6 +84,18 @@ def test_the_gallery_shows_every_email_in_both_schemes_and_loads_nothing_from_el
     assert re.findall(r'thumb" href="([^"]+)"', index) == [f"{email.name}.html" for email in emails]
     sources = re.findall(r'(?:src|href)="([^"#]+)"', index)
     assert [source for source in sources if not (tmp_path / source).exists()] == []
+    painted_at_once = re.findall(
+        r'<iframe srcdoc="[^"]+" title="[^"]+" sandbox="allow-same-origin" tabindex="-1">', index
+    )
+    assert len(painted_at_once) == 2 * count, "a picture of the whole page shows every email"
+    light = tmp_path / "without-frames.html"
+    light.write_text(re.sub(r' srcdoc="[^"]+"', "", index), encoding="utf-8")
+    open_kinds = {}
+    for width in (1280, 375):
+        tab.set_viewport_size({"width": width, "height": 800})
+        tab.goto(f"{light.as_uri()}?{width}#no-match")
+        open_kinds[width] = tab.locator(".kind[open]").evaluate_all("kinds => kinds.map(kind => kind.id)")
+    assert open_kinds == {1280: list(EmailKind), 375: ["no-match"]}
     chosen = next(email for email in emails if email.rules.mail_class.can_be_unsubscribed)
     tab.goto((tmp_path / f"{chosen.name}.html").as_uri())
     shown = tab.locator("body").inner_text()

@@ -241,6 +241,29 @@ def test_whoever_sent_the_form_again_learns_where_to_give_more_answers(language:
     assert sentence in rendered(EmailKind.JOINED, language).text
 
 
+PROMISES = re.compile(r"\bwrite to you\b|another email|will (?:get|write)|le escrib|otro correo", re.IGNORECASE)
+UNLESS = re.compile(r"^Unless you asked us to stop|^Si no nos pidió que dejáramos de escribirle")
+INVITES = re.compile(r"\bwrite (?:to (?!you\b)|and )|\bescriba a |\bescríbanos\b", re.IGNORECASE)
+NO_HEALTH = {
+    "en": "Please do not put health details in an email.",
+    "es": "Por favor, no incluya datos de salud en un correo.",
+}
+
+
+@every_sample
+def test_no_further_email_is_promised_to_somebody_who_may_have_ended_them(case: Case) -> None:
+    sentences = re.split(r"(?<=[.?!])\s", f"{case.page.preheader} {case.email.text}")
+    assert [each for each in sentences if PROMISES.search(each) and not UNLESS.search(each)] == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_whoever_is_invited_to_write_is_asked_to_leave_health_out(language: str) -> None:
+    bodies = {case: case.email.text.rpartition("\n--\n")[0] for case in CASES if case.language == language}
+    inviting = {case for case, body in bodies.items() if INVITES.search(body)}
+    assert {case.kind for case in inviting} == {EmailKind.JOINED, EmailKind.NO_MATCH}
+    assert inviting == {case for case, body in bodies.items() if NO_HEALTH[language] in body}
+
+
 @pytest.mark.parametrize(("language", "claim"), [("en", "criteria"), ("es", "criterios")])
 def test_results_are_not_said_to_fit_since_an_expert_may_have_chosen_them(language: str, claim: str) -> None:
     assert claim not in rendered(EmailKind.RECOMMENDATION, language).text

@@ -4,11 +4,15 @@ from pipeline.audit import actions
 from pipeline.audit.actions import Action
 from pipeline.audit.verify import verify_events
 from pipeline.context import Context
-from pipeline.models import AuditEvent, DeadJob
+from pipeline.models import AuditEvent, DeadJob, Email
 from pipeline.operations.dead_letters import Retried, discard, list_dead, retry
+from pipeline.secure_link import token_for
+from pipeline.secure_pages.stopping import stop
 from pipeline.status import EmailStatus, SubmissionStatus
+from pipeline.transports.receipt import Receipt, SendOutcome
 from pipeline.unit_of_work import begin
 from tests.pipeline.operations.work import dead_email, set_email_status
+from tests.support.submissions import submit
 from tests.support.transports import ScriptedTransport
 from tests.support.work import actions_about, drain, emails, jobs, table
 
@@ -71,6 +75,20 @@ def test_nobody_is_written_to_after_this_was_not_me(context: Context) -> None:
         unit.transition(kept.submission_id, SubmissionStatus.WITHDRAWN, Action.SUBMISSION_WITHDRAWN)
     assert retry(context.database, context.keys, STAFF, [dead]) == Retried(settled=(dead,))
     assert jobs(context.database, "email") == []
+
+
+def test_a_provider_is_told_of_a_withdrawal_even_after_its_email_was_given_up(context: Context) -> None:
+    kept = submit(context)
+    drain(context)
+    (confirmation, *_) = [row for row in table(context.database, Email.table()) if row.kind == "confirmation"]
+    stop(context, token_for(context.vault, confirmation.id), "request", lambda _lane: None)
+    refused = [Receipt(SendOutcome.REJECTED, None, "5.7.1")] * 3
+    drain(context, "email", transport=ScriptedTransport(refused))
+    assert len(ids(context)) == 3
+    assert len(retry(context.database, context.keys, STAFF, ids(context)).retried) == 3
+    drain(context, "email")
+    told = [status for kind, _, status in emails(context, kept.submission_id) if kind == "referral-withdrawn"]
+    assert told == ["handed_over"] * 3
 
 
 def test_discarding_keeps_the_reason_on_record_and_leaves_the_rest(context: Context) -> None:

@@ -2,10 +2,12 @@ import datetime as dt
 
 from sqlalchemy import insert, update
 
+from config.settings import MailTransport, Settings
 from pipeline import ledger
 from pipeline.context import Context
 from pipeline.db import utc_now
 from pipeline.models import Job, SourceTally
+from pipeline.operations.metrics import to_text
 from pipeline.operations.status_report import LaneReport, MailReport, StatusReport, read_status
 from pipeline.transports.receipt import Receipt, SendOutcome
 from tests.pipeline.operations.work import dead_email, unreadable
@@ -29,6 +31,15 @@ def test_an_installation_in_which_nothing_happened(context: Context) -> None:
     assert found.lanes == dict.fromkeys(("validate", "score", "refer", "email", "receipts"), NOTHING)
     assert (found.sources, found.sweep_age_seconds, found.quarantined, found.in_review) == ({}, None, 0, 0)
     assert found.mail == MailReport()
+
+
+def test_metrics_have_a_zero_for_what_the_settings_let_happen(sqlite_context: Context) -> None:
+    found = report(sqlite_context)
+    text = to_text(found, Settings(mail_transport=MailTransport.SENDGRID))
+    assert 'careroute_mail_breaker_open{transport="sendgrid"} 0.0\n' in text
+    assert 'careroute_mail_events_total{transport="sendgrid",event="unreadable"} 0\n' in text
+    assert 'careroute_mail_suppressed{mail_class="requested"} 0\n' in text
+    assert "sendgrid" not in to_text(found, Settings())
 
 
 def test_due_in_flight_and_delayed_jobs_are_told_apart_and_aged(context: Context) -> None:

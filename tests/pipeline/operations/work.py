@@ -7,13 +7,12 @@ from sqlalchemy import update
 
 from pipeline.context import Context
 from pipeline.intake.accept import Arrival, Kept, accept
-from pipeline.lanes import build_lanes
 from pipeline.models import Email
 from pipeline.status import EmailStatus
 from pipeline.transports.receipt import Receipt, SendOutcome
 from tests.support.submissions import submit
 from tests.support.transports import ScriptedTransport
-from tests.support.work import drain, make_due
+from tests.support.work import drain, leave_one_attempt
 
 UNREADABLE = json.dumps({"triggerType": "form_submission", "payload": {"data": {"Your name": "x"}}}).encode()
 REFUSED_FOR_NOW = Receipt(SendOutcome.RETRY, code="451")
@@ -23,9 +22,8 @@ def dead_email(context: Context) -> Kept:
     """A submission without a provider that fits, whose confirmation was refused until it was given up."""
     kept = submit(context, condition="hair_loss", contraindications=["active_cancer"])
     drain(context, "validate")
-    for _ in range(build_lanes(context)["email"].maximum_attempts):
-        drain(context, "email", transport=ScriptedTransport([REFUSED_FOR_NOW]))
-        make_due(context.database)
+    leave_one_attempt(context, "email")
+    drain(context, "email", transport=ScriptedTransport([REFUSED_FOR_NOW]))
     return kept
 
 

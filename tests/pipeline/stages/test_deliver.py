@@ -14,6 +14,7 @@ from pipeline.email.message import Outgoing, to_bytes
 from pipeline.models import AuditEvent, DeadJob, Email, LanePause
 from pipeline.stages.addressing import Letter
 from pipeline.stages.deliver import Composed, DeliverStage
+from pipeline.suppression import Reason, suppress
 from pipeline.transports.receipt import Receipt, SendOutcome
 from pipeline.unit_of_work import begin
 from pipeline.withdrawal import withdraw
@@ -29,6 +30,7 @@ from tests.support.work import (
     engine,
     expire_leases,
     jobs,
+    leave_one_attempt,
     make_due,
     run_sweep,
     table,
@@ -103,10 +105,10 @@ def test_an_email_refused_for_now_is_tried_again_and_given_up_at_last(
     assert (job.attempts, job.last_error) == (1, "451")
     assert job.due_at > job.created_at
     assert marks(context) == [None] * 3
-    for _ in range(engine(context).lanes["email"].maximum_attempts - 1):
-        assert sorted(standing(context)) == ["handed_over", "handed_over", "queued"]
-        make_due(context.database)
-        send(context, ScriptedTransport([retry]))
+    leave_one_attempt(context, "email")
+    assert sorted(standing(context)) == ["handed_over", "handed_over", "queued"]
+    make_due(context.database)
+    send(context, ScriptedTransport([retry]))
     assert sorted(standing(context)) == ["failed", "handed_over", "handed_over"]
     (dead,) = table(context.database, DeadJob.table())
     assert dead.reason == "451"
@@ -237,7 +239,30 @@ def test_a_cancelled_email_is_not_sent(context: Context, confirmations: list[uui
     running = engine(context)
     running.run_batch(replace(running.lanes["email"], stage=Interrupted(context, transport)))
     assert standing(context) == ["cancelled", "cancelled", "handed_over"]
+    send(context, transport)
     assert [message.recipient for message in transport.sent] == ["ana.2@example.org"]
+    assert not jobs(context.database, "email")
+
+
+def test_an_address_that_is_suppressed_while_its_email_is_being_written_is_not_written_to(
+    context: Context, confirmations: list[uuid.UUID]
+) -> None:
+    class Interrupted(DeliverStage):
+        """The second address is suppressed after its email was claimed and before it is marked."""
+
+        def work(self, item: Letter) -> Composed:
+            if item.sealed.submission_id == confirmations[1]:
+                assert item.address_index is not None
+                with begin(context.database, context.keys, actions.staff("test")) as unit:
+                    suppress(unit, item.address_index, Reason.STAFF, submission_id=confirmations[1])
+            return super().work(item)
+
+    transport = ScriptedTransport()
+    running = engine(context)
+    running.run_batch(replace(running.lanes["email"], stage=Interrupted(context, transport)))
+    send(context, transport)
+    assert sorted(message.recipient for message in transport.sent) == ["ana.0@example.org", "ana.2@example.org"]
+    assert standing(context) == ["handed_over", "suppressed", "handed_over"]
     assert not jobs(context.database, "email")
 
 

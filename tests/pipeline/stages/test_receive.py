@@ -16,7 +16,7 @@ from pipeline.audit.actions import Action, staff
 from pipeline.context import Context
 from pipeline.email.kinds import EmailKind
 from pipeline.email.message import Outgoing
-from pipeline.models import AuditEvent, DeadJob, Email, MailEvent, MailTally, Suppression
+from pipeline.models import AuditEvent, DeadJob, Email, EmailAttempt, MailEvent, MailTally, Suppression
 from pipeline.operations.dead_letters import retry
 from pipeline.status import SubmissionStatus
 from pipeline.transports.receipt import Receipt, SendOutcome
@@ -151,6 +151,31 @@ def test_a_bounce_finds_its_email(context: Context) -> None:
     assert counted(context) == {"bounced": len(BY), "unmatched": 2}
 
 
+def test_a_message_id_that_no_answer_told_is_the_one_call_whose_answer_was_lost(context: Context) -> None:
+    people = sent(context, 2, ScriptedTransport([LOST] * 2, confirms=True))
+    lost, one_of_two = (mail(context, CONFIRMATION, person) for person in people)
+    other = mail(context, EmailKind.RECOMMENDATION, people[1])
+    with context.database.write() as connection:
+        unknown = {"outcome": None, "provider_message_id": None}  # as after a lost process
+        connection.execute(update(EmailAttempt).where(EmailAttempt.email_id == other.id).values(**unknown))
+    names = [("ana.0", "never-told", 1), ("ana.0", "anothers", 2), ("ana.1", "whose", 3)]
+    receive(
+        context,
+        *(
+            told("bounce", email=f"{person}@example.org", sg_message_id=f"{name}.recvd-1.0", timestamp=_hours(hours))
+            for person, name, hours in names
+        ),
+    )
+    for _ in range(3):
+        make_due(context.database)
+        engine(context).drain("receipts")
+    assert (again(context, lost).status, again(context, lost).provider_message_id) == ("bounced", "never-told")
+    assert last_attempt(context, lost).provider_message_id == "never-told"
+    found = {row.provider_message_id: row.email_id for row in table(context.database, MailEvent.table())}
+    assert found == {"never-told": lost.id, "anothers": None, "whose": None}
+    assert again(context, one_of_two).status == "uncertain"
+
+
 def _started(attempt: Row[Any]) -> dt.datetime:
     started: dt.datetime = attempt.started_at
     return started
@@ -183,6 +208,17 @@ def test_bad_news_about_an_address_suppresses_it_for_what_the_reason_covers(sqli
         connection.execute(delete(Suppression))
     receive(sqlite_context, *(told(news[0], attempt, **news[1]) for news, attempt in zip(NEWS, last, strict=True)))
     assert {row.reason for row in table(sqlite_context.database, Suppression.table())} == {"unsubscribed"}
+
+
+def test_each_reason_that_is_told_of_an_attempt_suppresses_once_in_whatever_order(sqlite_context: Context) -> None:
+    (submission_id,) = sent(sqlite_context)
+    last = last_attempt(sqlite_context, mail(sqlite_context, CONFIRMATION, submission_id))
+    added = [("blocked", 0), ("bounce", 3), ("blocked", 3), ("bounce", 3), ("spamreport", 6), ("bounce", 6)]
+    for name, number in added:
+        receive(sqlite_context, told(name, last))
+        assert actions_about(sqlite_context, submission_id).count("suppression:added") == number, name
+        with sqlite_context.database.write() as connection:
+            connection.execute(delete(Suppression))  # staff lift it: only what is new counts
 
 
 def test_people_see_that_a_referral_did_not_arrive_and_not_each_bounced_person(sqlite_context: Context) -> None:
@@ -264,7 +300,8 @@ def test_what_comes_late_about_an_old_try_does_not_move_the_one_an_operator_aske
     drain(context, "email", transport=accepting())
     (dead,) = table(context.database, DeadJob.table())
     retry(context.database, context.keys, staff("ana"), [dead.id])
-    receive(context, *(told(name, old) for name in ("delivered", "blocked", "processed", "dropped")))
+    late = [told(name, old) for name in ("delivered", "blocked", "processed")]
+    receive(context, *late, told("dropped", old, reason="Spam Content"))
     assert again(context, email).status == "queued"
     drain(context, "email", transport=ScriptedTransport([Receipt(SendOutcome.ACCEPTED, "m-99", "202")]))
     receive(context, told("delivered", old), told("blocked", old))
@@ -272,6 +309,25 @@ def test_what_comes_late_about_an_old_try_does_not_move_the_one_an_operator_aske
     assert len(attempts(context, email.id)) == 2
     receive(context, told("delivered", last_attempt(context, email)))
     assert again(context, email).status == "delivered"
+    assert not table(context.database, DeadJob.table())
+
+
+def test_late_bad_news_of_an_uncertain_try_does_not_undo_the_one_that_arrived(context: Context) -> None:
+    (submission_id,) = sent(context, transport=losing())
+    make_due(context.database)
+    drain(context, "email", transport=accepting())  # the confirmation again; about the referral people are asked
+    dead = [row.id for row in table(context.database, DeadJob.table())]
+    retry(context.database, context.keys, staff("ana"), dead, resend_uncertain=True)
+    drain(context, "email", transport=accepting())
+    confirmation, referral = (mail(context, kind, submission_id) for kind in (CONFIRMATION, REFERRAL))
+    (old, new), (old_offer, new_offer) = (attempts(context, email.id) for email in (confirmation, referral))
+    receive(context, told("delivered", new), told("bounce", old_offer))
+    assert again(context, referral).status == "handed_over"
+    assert actions_about(context, submission_id).count("suppression:added") == 3  # what is said of the address counts
+    receive(context, told("dropped", old, reason="Invalid"), told("delivered", new_offer), told("blocked", old_offer))
+    assert {again(context, email).status for email in (confirmation, referral)} == {"delivered"}
+    assert actions_about(context, submission_id).count("suppression:added") == 6
+    assert not {job.target_id for job in jobs(context.database, "email")} & {confirmation.id, referral.id}
     assert not table(context.database, DeadJob.table())
 
 

@@ -181,11 +181,14 @@ def test_it_is_said_how_long_to_wait(
     assert least <= wait <= most
 
 
-@pytest.mark.parametrize("headers", [{"X-RateLimit-Reset": "soon"}, {"Retry-After": "soon"}, {"X-Other": "1"}])
-def test_nonsense_about_waiting_is_no_answer(stand_in: SendGridStandIn, headers: dict[str, str]) -> None:
-    stand_in.script(Status(429, headers=headers))
+def test_nonsense_about_waiting_is_no_answer(stand_in: SendGridStandIn) -> None:
+    nonsense = [{"X-RateLimit-Reset": word} for word in ("soon", "nan", "-nan", "inf", "-Infinity", "1e999")]
+    nonsense += [{"Retry-After": "soon"}, {"Retry-After": "9" * 400}, {"X-Other": "1"}]
+    stand_in.script(*(Status(429, headers=headers) for headers in nonsense))
     with transport(stand_in.url) as sendgrid:
-        assert send(sendgrid) == Receipt(LANE_FAILURE, code="429 too many requests")
+        receipts = [send(sendgrid) for _ in nonsense]
+    assert receipts == [Receipt(LANE_FAILURE, code="429 too many requests")] * len(nonsense)
+    assert stand_in.requests == len(nonsense)
 
 
 def test_a_storm_ends_when_it_said_it_would(stand_in: SendGridStandIn) -> None:

@@ -2,12 +2,10 @@
 
 import socket
 import ssl
-import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
-from pathlib import Path
 
 import pytest
 
@@ -124,23 +122,6 @@ def test_a_restarted_server_is_found_again(sink: SmtpSink) -> None:
             kept[1].sock.shutdown(socket.SHUT_RD)
         assert send(smtp).outcome is ACCEPTED
     assert sink.connections == 2
-
-
-def certificate(folder: Path) -> tuple[Path, Path]:
-    key, chain = folder / "key.pem", folder / "chain.pem"
-    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", *subject]
-    subprocess.run([*command, "-keyout", key, "-out", chain, "-days", "2"], check=True, capture_output=True)
-    return key, chain
-
-
-@pytest.fixture(scope="module")
-def tls(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, ssl.SSLContext]:
-    """What a server offers, and what a client that trusts it has."""
-    key, chain = certificate(tmp_path_factory.mktemp("tls"))
-    offered = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    offered.load_cert_chain(chain, key)
-    return offered, ssl.create_default_context(cafile=chain)
 
 
 def test_starttls_is_required_and_the_certificate_checked(

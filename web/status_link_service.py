@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 from pipeline.context import Context
 from pipeline.secure_pages.new_link import read_address, send_new_link
-from web.new_links import LinkRequest
 from web.outage import unless_unavailable
+from web.status_link import LinkRequest
 
 
 class DatabaseNewLinks:
-    """Implements `web.new_links.NewLinks`. `wake` is told the lanes that got work; it never fails."""
+    """Implements `web.status_link.NewLinks`. `wake` is told the lanes that got work; it never fails."""
 
     def __init__(self, context: Context, wake: Callable[[str], None]) -> None:
         self._context = context

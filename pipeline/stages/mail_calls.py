@@ -22,7 +22,7 @@ def _place(indexed: tuple[int, Receipt]) -> int:
     return indexed[0]
 
 
-class Calls:
+class MailCalls:
     """At most `concurrency` calls at a time, from threads that are kept with their connections."""
 
     def __init__(self, transport: Transport, breaker: Breaker, concurrency: int) -> None:
