@@ -121,7 +121,7 @@ def test_the_grace_of_an_earlier_child_is_cut_short_by_a_second_interrupt(tmp_pa
         running.start(Child("first", SLEEP))
         running.start(Child("deaf", python(deaf), grace=3600))
         log = running.log("deaf")
-        running.wait_until_ready("deaf", lambda: bool(log.read_text()))
+        running.wait_until_ready("deaf", lambda: "up" in log.read_text())
         pids = running.pids().values()
         interrupter = subprocess.Popen(["sh", "-c", f"sleep 0.3; kill -INT {os.getpid()}"])
         with pytest.raises(KeyboardInterrupt):
