@@ -203,10 +203,6 @@ class Screening(_Part):
         return self._ids_of(DataClass.PUBLIC)
 
     @cached_property
-    def contact_ids(self) -> frozenset[str]:
-        return self._ids_of(DataClass.CONTACT)
-
-    @cached_property
     def health_ids(self) -> frozenset[str]:
         return self._ids_of(DataClass.HEALTH)
 
