@@ -16,7 +16,7 @@ RUN /opt/bootstrap/bin/hatchling build -t wheel -d /tmp/wheel \
 
 FROM python:3.13-slim
 RUN useradd --system --uid 10001 --user-group --no-create-home --home-dir /var/lib/careroute careroute \
- && install -d -o careroute -g careroute -m 0700 /var/lib/careroute
+ && install -d -o careroute -g careroute -m 0700 /var/lib/careroute /var/lib/anchors /var/lib/erasures
 COPY --from=build /opt/careroute /opt/careroute
 ENV PATH=/opt/careroute/bin:$PATH \
     PYTHONUNBUFFERED=1 \

@@ -91,7 +91,7 @@ check: setup-dev ## style, types, import directions, templates, container files,
 	$(RUN) ruff format --check
 	$(RUN) mypy
 	$(BIN)/lint-imports
-	$(BIN)/djlint templates/web --lint --check --quiet
+	$(BIN)/djlint templates/web templates/report --lint --check --quiet
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 	$(BIN)/hadolint Dockerfile
 	$(RUN) migrations.check
@@ -102,7 +102,7 @@ check: setup-dev ## style, types, import directions, templates, container files,
 format: setup-dev ## rewrite the sources in the project's style
 	$(RUN) ruff check --fix
 	$(RUN) ruff format
-	$(BIN)/djlint templates/web --reformat --quiet
+	$(BIN)/djlint templates/web templates/report --reformat --quiet
 
 .PHONY: bench
 bench: setup-bench ## measure Careroute beside others; ARGS="--help" tells what can be chosen
@@ -115,6 +115,10 @@ preview: setup ## write every email as pages to look at; ARGS="--out DIR" says w
 .PHONY: snapshots
 snapshots: setup-dev ## write down again what the emails say, to be reviewed as a diff
 	@$(RUN) tests.pipeline.email.snapshots
+
+.PHONY: data-flow
+data-flow: setup ## write docs/data-flow.md again, from the classes of data in the code
+	@$(RUN) tools.data_flow
 
 .PHONY: screenshots
 screenshots: setup-dev ## take the pictures of pages and emails again, at phone and desktop width

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from bench import mail, mail_faults, mail_report, matching_report, report, what_if
+from bench import evidence, evidence_report, mail, mail_faults, mail_report, matching_report, report, what_if
 from bench.counting import count_costs
 from bench.failure import BenchFailed
 from bench.laboratory import can_count_statements, open_laboratory
@@ -104,14 +104,29 @@ def _mail_faults(chosen: argparse.Namespace, command: str) -> Part:
         return mail_faults.mail_faults_part(troubles, mail_report.mail_conditions(laboratory, command))
 
 
+def _evidence(chosen: argparse.Namespace, command: str) -> Part:
+    plan = evidence.QUICK_EVIDENCE_PLAN if chosen.quick else evidence.EvidencePlan()
+    with open_laboratory() as laboratory:
+        measured = evidence.measure_evidence(laboratory, plan)
+        return evidence_report.evidence_part(measured, evidence_report.evidence_conditions(laboratory, command))
+
+
 PARTS: Mapping[str, Callable[[argparse.Namespace, str], Part]] = {
     "pipeline": _pipeline,
     "matching": _matching,
     "what-if": _what_if,
     "mail": _mail,
     "mail-faults": _mail_faults,
+    "evidence": _evidence,
 }
-_TITLES = (report.TITLE, matching_report.TITLE, what_if.TITLE, mail_report.TITLE, mail_faults.TITLE)
+_TITLES = (
+    report.TITLE,
+    matching_report.TITLE,
+    what_if.TITLE,
+    mail_report.TITLE,
+    mail_faults.TITLE,
+    evidence_report.TITLE,
+)
 _BY_HAND = frozenset({"mail-faults"})
 """Measured only when asked for by name: it takes a quarter of an hour, most of it waiting."""
 

@@ -45,6 +45,7 @@ class Laboratory:
             "database_url": database_url,
             "broker_url": self.redis.celery_url,
             "data_dir": str(self.folder),
+            "anchor_dir": str(self.folder / "anchors" / database_url.rpartition("/")[2]),
             "keys_dir": str(self.folder / "keys"),
             "providers_file": str(self.folder / "providers.yaml"),
             "mail_transport": MailTransport.NULL.value,
@@ -55,6 +56,7 @@ class Laboratory:
         """An empty database and an empty broker: the context for this process, the environment for others."""
         self.redis.flushall()
         settings = self.settings(self.postgres.create_database(f"{name}-{next(self._numbers)}", template=_BASE))
+        Path(settings["anchor_dir"]).mkdir(parents=True)
         context = open_context(Settings.model_validate(settings))
         try:
             yield context, {f"CAREROUTE_{key.upper()}": value for key, value in settings.items()}

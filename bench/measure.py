@@ -48,7 +48,7 @@ def measure_round(kind: type[Side], laboratory: Laboratory, load: Load) -> Round
     with fresh_side(kind, laboratory) as side, side.workers() as workers:
         warm_up(side, workers, load.warm_up_rounds)
         waits = _latency(side, workers, load)
-        throughput = _throughput(side, workers, load.submissions)
+        throughput = measure_throughput(side, workers, load.submissions)
         work = check_work(side)
     return Round(throughput, waits, work)
 
@@ -82,7 +82,7 @@ def _latency(side: Side, workers: Workers, load: Load) -> tuple[float, ...]:
         return tuple(float(row[0]) for row in connection.exec_driver_sql(_WAITS, (since,)))
 
 
-def _throughput(side: Side, workers: Workers, submissions: int) -> float:
+def measure_throughput(side: Side, workers: Workers, submissions: int) -> float:
     """Submissions per second, from the word to go to the last email handed over."""
     side.load(submissions)
     started = _database_time(side)

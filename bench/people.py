@@ -11,8 +11,8 @@ OFFERS_PER_PERSON = 3
 EMAILS_PER_PERSON = 2 + OFFERS_PER_PERSON
 """Confirmation, recommendation, and a referral to each provider."""
 
-RECORDS_PER_PERSON = 3 + OFFERS_PER_PERSON + 2 * EMAILS_PER_PERSON
-"""Received, validated, scored; every offer; every email queued and handed over."""
+RECORDS_PER_PERSON = 3 + 2 + OFFERS_PER_PERSON + 2 * EMAILS_PER_PERSON
+"""Received, validated, scored; both consents; every offer; every email queued and handed over."""
 
 _CONSENT = "2026-11-01"
 _CONDITIONS = (

@@ -141,7 +141,7 @@ class Careroute(Side):
     """Job rows, claimed in batches; the broker only carries wake-ups."""
 
     name = "careroute"
-    worker = ("cli", "worker")
+    worker: ClassVar[tuple[str, ...]] = ("cli", "worker")
 
     def __init__(self, context: Context, environment: Mapping[str, str], laboratory: Laboratory) -> None:
         super().__init__(context, environment, laboratory)

@@ -13,6 +13,9 @@ from pipeline.models import AuditEvent, Base, Email, ProviderLoad, Referral, Sub
 _ENGINE_TABLES = frozenset({"job", "dead_job", "lane_pause", "heartbeat", "key_fingerprint"})
 """What Careroute's queue keeps in the database; the textbook's is in the broker."""
 
+_LOG_TABLES = frozenset({"audit_pending", "audit_log", "audit_tile", "audit_checkpoint", "audit_anchoring"})
+"""What the sequencer keeps, which the textbook has none of."""
+
 
 @dataclass(frozen=True, slots=True)
 class Work:
@@ -54,7 +57,7 @@ def read_work(context: Context) -> Work:
             rows={
                 table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
                 for table in Base.metadata.sorted_tables
-                if table.name not in _ENGINE_TABLES
+                if table.name not in _ENGINE_TABLES | _LOG_TABLES
             },
             submissions=_by(connection, Submission.status),
             emails=_by_two(connection, Email.kind, Email.status),

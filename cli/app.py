@@ -38,10 +38,11 @@ COMMANDS = (
         ),
     ),
     (_LOOK, "email", "cli.email", "What emails say and look like."),
-    (_LOOK, "audit", "cli.audit", "The audit record: verify."),
+    (_LOOK, "audit", "cli.audit", "The audit record: prove it, report from it."),
     (_ACT, "submit", "cli.submit", "Post a submission as the source network-site, and print its reference and status."),
     (_ACT, "jobs", "cli.jobs", "Jobs that were given up: list, retry, discard."),
     (_ACT, "lanes", "cli.lanes", "Queues of work: list, pause, resume."),
+    (_ACT, "consent", "cli.consent", "What a person agreed to: show it, or take it back as they asked, on record."),
     (_ACT, "quarantine", "cli.quarantine", "Submissions that could not be read: list, remap."),
     (_ACT, "review", "cli.review", "Submissions that wait for an expert: list, show, decide."),
     (
@@ -51,12 +52,33 @@ COMMANDS = (
         "Addresses that are not written to, and whose requests they are. An address is read from standard input.",
     ),
     (
+        _ACT,
+        "erase",
+        "cli.erase",
+        (
+            "Destroy what a person said, for good. "
+            "Exit code 1 if a legal hold forbids it, or a file could not be deleted."
+        ),
+    ),
+    (
+        _ACT,
+        "holds",
+        "cli.holds",
+        "Submissions that must not be erased, for a legal matter: list, place, lift.",
+    ),
+    (
+        _ACT,
+        "retention",
+        "cli.retention",
+        "How long each class of data is kept, and letting go of it: show, run.",
+    ),
+    (
         _SET_UP,
         "migrate",
         "cli.processes",
         "Bring the database to this version's schema, check the keys, and publish the first provider network.",
     ),
-    (_SET_UP, "keys", "cli.keys", "The keysets: new."),
+    (_SET_UP, "keys", "cli.keys", "The keys: new, rotate, retire, status."),
     (_SET_UP, "providers", "cli.providers", "The provider network: check, what-if, import, schema."),
 )
 

@@ -1,35 +1,48 @@
-"""`audit`: recomputing what was recorded."""
+"""`audit`: proving what was recorded, and reporting from it. Each command has a module of its own room."""
+
+from typing import ClassVar
 
 import typer
 
-from cli.console import JsonOption, out, print_json
-from cli.failures import FINDING, read_settings
-from pipeline.audit.verify import verify_events
-from pipeline.operations.opening import open_database, open_keys
+from cli.commands import Commands
 
-audit = typer.Typer(name="audit", help="The audit record: verify.", no_args_is_help=True)
+_PROVE, _REPORT = "Prove", "Report, on record"
+
+COMMANDS = (
+    (_PROVE, "verify", "cli.audit_verify", "Check every record, and that the log of them is what was signed."),
+    (_PROVE, "prove", "cli.audit_prove", "Write a proof that a record is in the log, for an outsider."),
+    (_PROVE, "export", "cli.audit_export", "Write the log to a folder that tools/verify_audit.py checks offline."),
+    (_PROVE, "archive", "cli.audit_archive", "Move records past their retention to a verified file."),
+    (
+        _PROVE,
+        "reopen",
+        "cli.audit_reopen",
+        "Open a new log after a backup older than the last checkpoint was restored.",
+    ),
+    (_REPORT, "disclosures", "cli.audit_reports", "To whom a person's facts were disclosed (45 CFR 164.528)."),
+    (_REPORT, "access", "cli.audit_reports", "Who looked at a person's facts, or what somebody looked at."),
+    (_REPORT, "activity", "cli.audit_reports", "What was done in a period, to be reviewed and signed off."),
+    (_REPORT, "breach", "cli.audit_reports", "Whose facts reached whom between two times."),
+)
+
+
+class _AuditCommands(Commands):
+    homes: ClassVar = {name: module for _, name, module, _ in COMMANDS}
+
+
+audit = typer.Typer(
+    name="audit", cls=_AuditCommands, help="The audit record: prove it, report from it.", no_args_is_help=True
+)
 
 
 @audit.callback()
 def group() -> None:
-    """The audit record: verify."""
+    """The audit record: prove it, report from it."""
 
 
-@audit.command()
-def verify(*, as_json: JsonOption = False) -> None:
-    """Check hash, authentication code and number of every record. Exit code 1 if one is not as it was written."""
-    settings = read_settings()
-    with open_database(settings) as database:
-        keys = open_keys(settings, database)
-        with database.snapshot() as connection:
-            found = verify_events(connection, keys)
-    if as_json:
-        findings = [{"event": finding.event_id, "problem": finding.problem} for finding in found.findings]
-        print_json({"events": found.events, "findings": findings})
-    else:
-        for finding in found.findings:
-            out.print(f"✗ {finding.event_id}: {finding.problem}", markup=False)
-        verdict = f"{len(found.findings)} findings" if found.findings else "all as they were written"
-        out.print(f"{found.events} records, {verdict}")
-    if found.findings:
-        raise typer.Exit(FINDING)
+def _only_listed() -> None:
+    """Stands for a command until it is loaded."""
+
+
+for panel, name, _, told in COMMANDS:
+    audit.command(name, help=told, rich_help_panel=panel)(_only_listed)

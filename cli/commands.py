@@ -18,7 +18,8 @@ class PlainFailures(TyperGroup):
         except Exception as error:
             from cli.failures import explain, fail  # noqa: PLC0415 - the command has loaded it
 
-            told = explain(error)
+            group = f"{ctx.info_name} " if ctx.parent else ""
+            told = explain(error, f"{group}{ctx.invoked_subcommand}")
             if told is None:
                 raise
             fail(told)

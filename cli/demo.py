@@ -130,7 +130,7 @@ def _show(judgement: Judgement) -> None:
         )
     out.print(
         f"  Audit record   {judgement.records} written, "
-        f"[bold]{judgement.records - judgement.records_wrong}[/bold] verified"
+        f"[bold]{judgement.records - judgement.records_wrong}[/bold] verified, {_log(judgement)}"
     )
     out.print(
         f"  Deliveries     {judgement.accepted} accepted, "
@@ -142,6 +142,13 @@ def _show(judgement: Judgement) -> None:
             out.print(Text.assemble(("  ✗ ", "bold red"), finding))
     else:
         out.print("  [bold green]✓[/bold green] nothing lost, nothing twice, every record verified")
+
+
+def _log(judgement: Judgement) -> str:
+    if judgement.records_signed == 0:
+        return "in no signed log yet"
+    signed = f"in a log signed at size [bold]{judgement.records_signed}[/bold]"
+    return signed if judgement.records_signed >= judgement.records else f"{signed} so far"
 
 
 def _statuses(judgement: Judgement) -> Table:

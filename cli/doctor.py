@@ -13,7 +13,10 @@ from config.settings import Settings
 from embedded.source_secrets import FOLDER
 from pipeline.operations import mail_domain
 from pipeline.operations.checks import Check, Outcome, run_checks
+from pipeline.operations.connection_checks import look_at_connections
 from pipeline.operations.dns_records import WrongServer
+from pipeline.operations.log_checks import check_log
+from pipeline.operations.privacy_report import check_erasures
 from tasks.wake import broker_answers
 
 _MARKS = {
@@ -57,6 +60,9 @@ def doctor(
 
 def _checks(settings: Settings, folder: Path | None, dns_server: str | None, *, dns: bool) -> Iterator[Check]:
     yield from run_checks(settings, broker_answers, folder)
+    yield from check_log(settings)
+    yield from look_at_connections(settings)
+    yield from check_erasures(settings)
     yield from mail_domain.needs(settings)
     if dns:
         yield from mail_domain.look_up(settings, dns_server)

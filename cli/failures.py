@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Never
+from typing import Any, Never
 
 import typer
 from pydantic import ValidationError
@@ -13,6 +13,7 @@ from config.settings import PREFIX, Settings
 from config.yaml_file import CannotBeRead, ConfigurationMistake
 from embedded.failures import BrokerFailed, StackFailed, SupervisorFailed
 from pipeline.db import is_transient
+from pipeline.erasure.journal import ErasuresInDoubt
 from pipeline.keys import KeyProblem
 from pipeline.schema import SchemaProblem
 from pipeline.vault import SealBroken
@@ -29,6 +30,7 @@ _EXPECTED = (
     BrokerFailed,
     CannotRun,
     ConfigurationMistake,
+    ErasuresInDoubt,
     KeyProblem,
     SchemaProblem,
     SealBroken,
@@ -37,13 +39,34 @@ _EXPECTED = (
 )
 
 
-def explain(error: Exception) -> str | None:
-    """What is wrong and what to do, of an error that is expected to happen; `None` for any other."""
+_MIGRATOR, _WORKER = "careroute_migrator", "careroute_worker"
+_GROUPS = {
+    "audit archive": _MIGRATOR,
+    "audit reopen": _MIGRATOR,
+    "migrate": _MIGRATOR,
+    "web": "careroute_web",
+    "worker": f"{_WORKER}, or for lane sequence in careroute_sequencer",
+}
+"""The groups whose users may do what commands do (`pipeline.privileges`), where it is not the worker's."""
+_NOT_ALLOWED = "42501"
+"""PostgreSQL's insufficient_privilege."""
+
+
+def explain(error: Exception, command: str) -> str | None:
+    """What is wrong and what to do, of an error that is expected to happen; `None` for any other.
+
+    `command` is what was asked for, such as `migrate` or `audit reopen`.
+    """
     if isinstance(error, _EXPECTED):
         return str(error)
     if isinstance(error, DBAPIError) and is_transient(error):
         # Drivers quote statements and values; the type is enough here, and the server's own log has the rest.
         return f"the database does not answer ({_reason(error)}): check CAREROUTE_DATABASE_URL, and that it is up"
+    if isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) == _NOT_ALLOWED:
+        return (
+            f"the database refuses this to its user ({_denied(error)}): `careroute {command}` needs one in "
+            f'{_GROUPS.get(command, _WORKER)} (docs/operations.md, "Database roles")'
+        )
     return None
 
 
@@ -75,6 +98,12 @@ def read_settings() -> Settings:
 
 def _variable(location: tuple[int | str, ...]) -> str:
     return str(location[0]).upper() if location else "…"
+
+
+def _denied(error: DBAPIError) -> str:
+    """The server's own words. Of this error they name a table or the like, never a value."""
+    diagnosis: Any = getattr(error.orig, "diag", None)
+    return diagnosis.message_primary or type(error.orig).__name__
 
 
 def _reason(error: DBAPIError) -> str:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -11,11 +12,15 @@ from rich.text import Text
 
 from cli.console import JsonOption, out, print_json
 from cli.failures import FINDING, fail, read_settings
+from pipeline.audit.anchors import DIRECTORY
 from pipeline.breaker import OPEN
+from pipeline.operations.log_report import LogReport
 from pipeline.operations.opening import open_database
+from pipeline.operations.privacy_report import PrivacyReport, read_privacy
 from pipeline.operations.status_report import LaneReport, MailReport, SourceReport, StatusReport, read_status
 from pipeline.operations.timeline import Step, Timeline, find_submission, read_timeline
 from pipeline.operations.unreachable import DAYS as UNREACHABLE_DAYS
+from pipeline.retention_classes import WARN_DAYS
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
@@ -25,8 +30,9 @@ def status(*, as_json: JsonOption = False) -> None:
     settings = read_settings()
     with open_database(settings) as database, database.read() as connection:
         report = read_status(connection)
+        privacy = read_privacy(connection, settings, report.at)
     if as_json:
-        print_json(_status_document(report))
+        print_json({**_status_document(report), "privacy": asdict(privacy)})
         return
     out.print(_lanes(report), soft_wrap=False)
     out.print(_sources(report), soft_wrap=False)
@@ -34,9 +40,16 @@ def status(*, as_json: JsonOption = False) -> None:
         out.print(_deliveries(report.mail), soft_wrap=False)
     for line in _mail_lines(report):
         out.print(line)
+    for line in _log_lines(report.log):
+        out.print(line)
     out.print(f"  last sweep     {_ago(report.sweep_age_seconds)}")
     out.print(f"  in quarantine  {report.quarantined}")
     out.print(f"  in review      {report.in_review}")
+    if report.stopped:
+        told = f"{report.stopped} candidates, for want of a consent or its text: `careroute doctor`, then `migrate`"
+        out.print(Text(f"  not offered    {told}", "bold red"))
+    for line in _privacy_lines(privacy):
+        out.print(line)
 
 
 def show(
@@ -134,6 +147,39 @@ def _mail_lines(report: StatusReport) -> Iterator[Text]:
         yield Text(f"  unreachable    {told}", "yellow")
 
 
+def _log_lines(log: LogReport) -> Iterator[Text]:
+    """How much is proven: what waits stands with lane `sequence`."""
+    signed = "none yet"
+    if log.checkpoint is not None:
+        signed = f"of {log.checkpoint.size}, {_ago(log.checkpoint.age_seconds)}"
+    yield Text(f"  audit log      {log.size} records, {log.pending} not in it yet; checkpoint {signed}")
+    if log.refused:
+        yield Text(f"  refused        {log.refused} records not as written: `careroute audit verify`", "bold red")
+    for name, anchor in log.anchors.items():
+        took = f"has {anchor.size}, {_ago(anchor.age_seconds)}"
+        if anchor.problem is None:
+            yield Text(f"  anchor         {name}: {took}")
+        else:
+            lead = "not signed" if name == DIRECTORY else "anchor"
+            yield Text(f"  {lead:<14} {name}: {took}; {anchor.problem}", "bold red")
+
+
+def _privacy_lines(privacy: PrivacyReport) -> Iterator[Text]:
+    """Only what there is to see to."""
+    if privacy.returned is None:
+        yield Text("  erased         the erasures file cannot be read: `careroute doctor`", "bold red")
+    elif privacy.returned:
+        told = f"{privacy.returned} are back with a restored backup: `careroute erase --replay`"
+        yield Text(f"  erased         {told}", "bold red")
+    if privacy.last_days:
+        told = (
+            f"{privacy.last_days} in quarantine are erased in less than {WARN_DAYS} days: `careroute quarantine list`"
+        )
+        yield Text(f"  retention      {told}", "yellow")
+    if privacy.held:
+        yield Text(f"  legal holds    {privacy.held} submission{'' if privacy.held == 1 else 's'}")
+
+
 def _show_steps(timeline: Timeline) -> None:
     """A line a record, however long: a table would have to leave something out on a narrow terminal."""
     who = max((len(step.actor) for step in timeline.steps), default=0)
@@ -162,7 +208,22 @@ def _status_document(report: StatusReport) -> Mapping[str, Any]:
         "sweep_age_seconds": report.sweep_age_seconds,
         "quarantined": report.quarantined,
         "in_review": report.in_review,
+        "stopped": report.stopped,
         "mail": _mail_document(report.mail),
+        "log": _log_document(report.log),
+    }
+
+
+def _log_document(log: LogReport) -> Mapping[str, Any]:
+    return {
+        "origin": log.origin,
+        "size": log.size,
+        "pending": log.pending,
+        "oldest_seconds": log.oldest_seconds,
+        "refused": log.refused,
+        "checkpoint": asdict(log.checkpoint) if log.checkpoint else None,
+        "signing_problem": log.signing_problem,
+        "anchors": {name: asdict(anchor) for name, anchor in log.anchors.items()},
     }
 
 

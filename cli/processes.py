@@ -51,12 +51,19 @@ def beat() -> None:
 
 def migrate() -> None:
     """Bring the database to this version's schema, check the keys, and publish the first provider network."""
+    from cli.erased_again import tell_replayed  # noqa: PLC0415
     from pipeline.operations.prepare import prepare  # noqa: PLC0415
 
     done = prepare(read_settings())
     say(f"schema {done.revision}, keys are the database's own")
     if done.published:
         say(f"published the first network: {len(done.published.added)} providers")
+    if done.backfilled:
+        say(f"consents of {done.backfilled} earlier submissions are on the ledger")
+    if done.replayed is not None:
+        tell_replayed(done.replayed)
+    if done.resumed:
+        say(f"{done.resumed} requests that had ended for want of a consent or its text are offered again")
 
 
 def up() -> None:

@@ -18,7 +18,7 @@ from config.settings import Settings
 from pipeline.audit.actions import Action, Detail
 from pipeline.db import utc_now
 from pipeline.operations.opening import open_database, open_keys, operator
-from pipeline.operations.what_if import Demand, Moved, Outlook, ProviderOutlook, disclose, latest_scored
+from pipeline.operations.what_if import FEWEST_COUNTED, Demand, Moved, Outlook, ProviderOutlook, disclose, latest_scored
 from pipeline.operations.what_if import what_if as judge_again
 from pipeline.providers import draft_network, read_network
 from pipeline.scoring.compare import Outcome
@@ -40,7 +40,8 @@ def what_if(
     draft, is on record. Both networks are judged as if every submission came in
     now, in turn, and as if every provider had room: so it shows where a cap
     would be passed. Without --list there are only counts, as which submissions
-    a draft moves can tell what a person answered.
+    a draft moves can tell what a person answered. So can counts of a few: under
+    eleven, it is on record with each all the same.
     """
     settings = read_settings()
     screening = load_screening(settings.screening_file)
@@ -57,7 +58,7 @@ def what_if(
 def _rehearse(
     settings: Settings, screening: Screening, documents: Sequence[ProviderDocument], last: int, *, listed: bool
 ) -> Outlook:
-    """The outlook; if its submissions are to be listed, that is on record with each when this returns."""
+    """The outlook; if its submissions are to be listed, or are few, that is on record with each when this returns."""
     now, draft = utc_now(), draft_network(documents)
     with open_database(settings) as database:
         keys = open_keys(settings, database)
@@ -82,9 +83,12 @@ def _rehearse(
                 at=now,
                 on_progress=lambda done: bar.update(task, completed=done),
             )
-        if listed:
+        told = [each.submission_id for each in outlook.moved] if listed else []
+        if len(wanted) < FEWEST_COUNTED:
+            told = wanted
+        if told:
             with begin(database, keys, operator()) as unit:
-                disclose(unit, outlook)
+                disclose(unit, told)
     return outlook
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from celery.schedules import schedule
 
+from config.remote import read_broker
 from config.settings import Settings
 
 SWEEP_TASK = "careroute.sweep"
@@ -15,8 +16,10 @@ SWEEP_QUEUE = "sweep"
 
 
 def celery_settings(settings: Settings, broker_url: str) -> dict[str, Any]:
+    broker = read_broker(broker_url)
     return {
-        "broker_url": broker_url,
+        "broker_url": broker.url,
+        "broker_use_ssl": broker.for_celery or False,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         # kombu's default for a read is to wait for ever, which a stalled broker would turn into a stalled worker.

@@ -81,8 +81,8 @@ class When(_Part):
     is_one_of: tuple[str, ...] = Field(min_length=1)
 
 
-class ConsentText(_Part):
-    """What a person agrees to. A change of the text is a new version; answers given to an old one no longer count."""
+class AgreedText(_Part):
+    """One version of what a person agrees to, with the numbers of providers that it promises."""
 
     version: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z][0-9A-Za-z.-]{0,39}$")]
     text: LocalizedText
@@ -90,6 +90,32 @@ class ConsentText(_Part):
         default=0, ge=0, le=20, description="providers that may hold an open referral at one time"
     )
     recipients_total: int = Field(default=0, ge=0, le=100, description="providers that may ever see the facts")
+
+
+class ConsentText(AgreedText):
+    """What a person agrees to. A change of the text is a new version; answers given to an old one no longer count.
+
+    Requests that agreed to one of the `earlier` texts go on under that one.
+    """
+
+    earlier: tuple[AgreedText, ...] = ()
+
+    @property
+    def versions(self) -> tuple[AgreedText, ...]:
+        return (self, *self.earlier)
+
+    def of_version(self, version: str | None) -> AgreedText | None:
+        """The text of a version; None for one that is not kept here any more."""
+        return next((text for text in self.versions if text.version == version), None)
+
+    @model_validator(mode="after")
+    def _each_version_once(self) -> Self:
+        refuse(
+            (("earlier", index, "version"), f"expected each version once; found {text.version!r} again")
+            for index, text in enumerate(self.earlier)
+            if text.version in {each.version for each in self.versions[: index + 1]}
+        )
+        return self
 
 
 class Question(_Part):
@@ -198,14 +224,6 @@ class Screening(_Part):
     def ids(self) -> tuple[str, ...]:
         return tuple(self.by_id)
 
-    @cached_property
-    def public_ids(self) -> frozenset[str]:
-        return self._ids_of(DataClass.PUBLIC)
-
-    @cached_property
-    def health_ids(self) -> frozenset[str]:
-        return self._ids_of(DataClass.HEALTH)
-
     def question(self, question_id: str) -> Question:
         """The question of this id.
 
@@ -224,9 +242,6 @@ class Screening(_Part):
         if text is None:
             raise KeyError(question_id)
         return text
-
-    def _ids_of(self, data_class: DataClass) -> frozenset[str]:
-        return frozenset(question.id for question in self.questions if question.data_class is data_class)
 
     @model_validator(mode="after")
     def _questions_fit_together(self) -> Self:

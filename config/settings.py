@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from config.remote import check_broker_url, host_names, is_local, secure_database_url
 from config.screening import DataClass
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -49,6 +50,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
     data_dir: Path = Field(default=ROOT / "var", description="Embedded database, keys, logs and mailbox.")
+    plaintext_hosts: str = Field(
+        default="", description="Remote hosts of database and broker on a network of our own, reached without TLS."
+    )
     database_url: str = Field(default="", description="SQLAlchemy URL; empty means SQLite in the data directory.")
     broker_url: str = Field(default="", description="Celery broker URL; empty means the embedded one.")
     keys_dir: Path | None = Field(default=None, description="Folder of vault.json, index.json and audit.json.")
@@ -116,6 +120,29 @@ class Settings(BaseSettings):
     poll_seconds: float = Field(default=3.0, gt=0, description="How often a worker looks at its lanes by itself.")
     sweep_seconds: float = Field(default=5.0, gt=0)
     lease_seconds: float | None = Field(default=None, gt=0, description="Overrides every lane's lease.")
+
+    checkpoint_seconds: float = Field(
+        default=60.0, gt=0, le=60, description="At most so long after news a checkpoint of the audit log is signed."
+    )
+    anchor_dir: Path | None = Field(
+        default=None, description="Where checkpoints go: meant for another machine's write-once share."
+    )
+    anchor_url: str = Field(default="", description="HTTPS endpoint outside that is sent each checkpoint as well.")
+    anchor_token: SecretStr = Field(default=SecretStr(""), description="Sent to it as a bearer token.")
+    erasure_file: Path | None = Field(
+        default=None, description="Erasures, outside the database, to be repeated after a restored backup."
+    )
+    retain_submissions_days: int = Field(
+        default=2192, ge=1, description="What people said is erased so long after the last thing that happened to it."
+    )
+    retain_unread_days: int = Field(
+        default=365, ge=1, description="The same for what was rejected, withdrawn, or never read (quarantine)."
+    )
+    retain_mail_events_days: int = Field(default=365, ge=1, description="What mail providers reported, by event.")
+    retain_sessions_days: int = Field(default=30, ge=1, description="One-time codes and sessions, after their end.")
+    retain_audit_years: int = Field(
+        default=6, ge=6, description="Audit records; then they may be archived (45 CFR 164.316(b)(2)(i))."
+    )
     log_format: Literal["console", "json"] = "json"
 
     @field_validator("organisation_name", "postal_address", "mail_from", "mail_from_name", "mail_reply_to")
@@ -123,6 +150,16 @@ class Settings(BaseSettings):
     def _one_printable_line(cls, value: str) -> str:
         if not value.isprintable():
             raise ValueError("must be one line without control characters: it is used in message headers")
+        return value
+
+    @field_validator("database_url", "broker_url")
+    @classmethod
+    def _safe_on_the_way(cls, value: str, info: ValidationInfo) -> str:
+        plain_hosts = host_names(info.data.get("plaintext_hosts", ""))
+        if value and info.field_name == "database_url":
+            return secure_database_url(value, plain_hosts)
+        if value:
+            check_broker_url(value, plain_hosts)
         return value
 
     @field_validator("sendgrid_event_public_keys")
@@ -145,6 +182,15 @@ class Settings(BaseSettings):
                 "must be plain ASCII, since message headers hold it; write a name with other letters as xn--…"
             )
         return value.rstrip("/")
+
+    @field_validator("anchor_url")
+    @classmethod
+    def _anchor_over_tls(cls, value: str) -> str:
+        parts = urlsplit(value)
+        near = parts.scheme == "http" and parts.hostname and is_local(parts.hostname)
+        if value and not near and (parts.scheme != "https" or not parts.hostname):
+            raise ValueError("must be an https:// URL (http:// only to this machine: 127.0.0.1, ::1 or localhost)")
+        return value
 
     @classmethod
     def settings_customise_sources(
@@ -179,6 +225,14 @@ class Settings(BaseSettings):
     @cached_property
     def effective_mailbox_dir(self) -> Path:
         return self.mailbox_dir or self.data_dir / "mailbox"
+
+    @cached_property
+    def effective_anchor_dir(self) -> Path:
+        return self.anchor_dir or self.data_dir / "anchors"
+
+    @cached_property
+    def effective_erasure_file(self) -> Path:
+        return self.erasure_file or self.data_dir / "erasures.jsonl"
 
     @cached_property
     def effective_public_url(self) -> str:

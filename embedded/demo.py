@@ -31,9 +31,10 @@ from embedded.mailbox_access import mailbox_access
 from embedded.source_secrets import source_secrets
 from embedded.stack import EmbeddedStack
 from embedded.valkey import EmbeddedBroker
+from pipeline.audit.log_state import current_log, latest_checkpoint
 from pipeline.db import Database, UtcDateTime, clock
-from pipeline.lane_names import LANE_NAMES
-from pipeline.models import Email, Job, Submission
+from pipeline.lane_names import JOB_LANES
+from pipeline.models import AuditPending, Email, Job, Submission
 from pipeline.referral import REFER_LANE
 from pipeline.status import EmailStatus, SubmissionStatus
 from tasks.app import create_app
@@ -43,6 +44,10 @@ MARKER = ".careroute-demo"
 _MARKER_TEXT = "A Careroute demo: everything in this folder is fictional and removed when the next demo starts.\n"
 _LOOK_EVERY_SECONDS = 0.25
 _WORKERS_SECONDS = 60.0
+_CHECKPOINT_SECONDS = 1.0
+"""Nobody watches a demo for a minute to see its log signed."""
+_SIGNING_SECONDS = 10.0
+"""So long the end waits for the log to be signed; after that it says how far it is."""
 _PATIENCE_SECONDS = 120.0
 """Without any change for so long, the demo stops waiting and says what is unfinished."""
 
@@ -110,6 +115,7 @@ class Demo:
             posting = thread.submit(post_all)
             try:
                 self._wait(stack, look, show)
+                _wait_for_signature(database, stack)
                 return judge(self.settings, database, *posting.result())
             finally:
                 stopped.set()
@@ -148,6 +154,7 @@ def prepare_demo(settings: Settings, folder: Path | None) -> Demo:
         port=port,
         host="127.0.0.1",
         public_url="",
+        checkpoint_seconds=_CHECKPOINT_SECONDS,
         mail_transport=MailTransport.MAILBOX,
         mailbox_dir=folder / "mailbox",
     )
@@ -158,6 +165,7 @@ def prepare_demo(settings: Settings, folder: Path | None) -> Demo:
         "CAREROUTE_KEYS_DIR": str(own.keys_dir),
         "CAREROUTE_HOST": own.host,
         "CAREROUTE_PUBLIC_URL": "",
+        "CAREROUTE_CHECKPOINT_SECONDS": str(own.checkpoint_seconds),
         "CAREROUTE_MAIL_TRANSPORT": own.mail_transport.value,
         "CAREROUTE_MAILBOX_DIR": str(own.mailbox_dir),
         **mailbox.environment,
@@ -170,13 +178,27 @@ def _wait_for_workers(settings: Settings, stack: EmbeddedStack) -> None:
     """Until each lane's worker has taken a message, so that the times to be shown are not those of its start."""
     broker_url = stack.environment["CAREROUTE_BROKER_URL"]
     app, client = create_app(settings, broker_url), redis_client(broker_url)
-    for lane in LANE_NAMES:
+    for lane in JOB_LANES:
         app.send_task(DRAIN_TASK, args=(lane,), queue=lane, ignore_result=True)
     deadline = time.monotonic() + _WORKERS_SECONDS
     # In Redis a Celery queue is a list of that name.
-    while client is not None and any(client.llen(lane) for lane in LANE_NAMES) and time.monotonic() < deadline:
+    while client is not None and any(client.llen(lane) for lane in JOB_LANES) and time.monotonic() < deadline:
         stack.check()
         time.sleep(0.1)
+
+
+def _wait_for_signature(database: Database, stack: EmbeddedStack) -> None:
+    """Until a checkpoint covers every record, or for so long."""
+    deadline = time.monotonic() + _SIGNING_SECONDS
+    while time.monotonic() < deadline:
+        stack.check()
+        with database.read() as connection:
+            log = current_log(connection)
+            signed = None if log is None else latest_checkpoint(connection, log.number)
+            waiting = connection.execute(select(func.count()).select_from(AuditPending.table())).scalar_one()
+        if not waiting and log is not None and signed is not None and signed.size == log.size:
+            return
+        time.sleep(_LOOK_EVERY_SECONDS)
 
 
 def _empty(folder: Path) -> None:

@@ -1,7 +1,7 @@
 """What became of the demo's submissions, and whether every promise was kept: nothing lost, nothing twice, all proven.
 
 The forms' own log (who was answered 2xx) is held against the database, the database against the mailbox folder, and
-the audit record against itself.
+the audit record against itself and against the log that was signed of it.
 """
 
 import datetime as dt
@@ -17,10 +17,11 @@ from sqlalchemy import Connection, func, select
 
 from config.settings import Settings
 from embedded.demo_posting import Answered, NotAnswered, Result
-from pipeline.audit.verify import verify_events
+from pipeline.audit.verify import verify_log
+from pipeline.audit.verify.opening import open_evidence
 from pipeline.db import Database
 from pipeline.email.kinds import EmailKind
-from pipeline.models import AuditEvent, DeadJob, Email, Job, Submission
+from pipeline.models import DeadJob, Email, Job, Submission
 from pipeline.operations.opening import open_keys
 from pipeline.outreach import TO_PERSON
 from pipeline.referral import REFER_LANE
@@ -48,6 +49,7 @@ class Judgement:
     confirmation: Seconds | None
     records: int
     records_wrong: int
+    records_signed: int
     accepted: int
     repeated: int
     example: str | None
@@ -57,11 +59,10 @@ class Judgement:
 def judge(settings: Settings, database: Database, results: Sequence[Result], repeats: Sequence[Result]) -> Judgement:
     """Compare what was answered with what is there. `repeats` are second deliveries of what is in `results`."""
     keys = open_keys(settings, database)
+    verification = verify_log(database, open_evidence(settings, keys))
     with database.snapshot() as connection:
-        verification = verify_events(connection, keys)
         submissions = {row.id: row for row in connection.execute(select(Submission.table()))}
         emails = list(connection.execute(select(Email.table())))
-        recorded = connection.execute(select(func.count()).select_from(AuditEvent.table())).scalar_one()
         answered = [result for result in results if isinstance(result, Answered)]
         findings = [
             *_not_answered([*results, *repeats]),
@@ -70,16 +71,15 @@ def judge(settings: Settings, database: Database, results: Sequence[Result], rep
             *_unfinished(connection, submissions),
             *_emails_wrong(emails, settings.effective_mailbox_dir),
             *_left_in_silence(submissions, emails),
-            *(f"audit record {finding.event_id}: {finding.problem}" for finding in verification.findings[:_SHOWN]),
+            *(f"audit record {finding.about}: {finding.problem}" for finding in verification.findings[:_SHOWN]),
         ]
-    if verification.events != recorded:
-        findings.append(f"{recorded} audit records were written, {verification.events} verified")
     return Judgement(
         statuses=Counter(row.status for row in submissions.values()),
         emails=Counter((row.kind, row.status) for row in emails),
         confirmation=_confirmation(submissions, emails),
         records=verification.events,
-        records_wrong=len(verification.findings),
+        records_wrong=verification.findings_count,
+        records_signed=verification.signed_size,
         accepted=len(answered),
         repeated=sum(isinstance(result, Answered) for result in repeats),
         example=_example(submissions),

@@ -20,8 +20,12 @@ from embedded.valkey import EmbeddedBroker
 
 CAREROUTE: tuple[str, ...] = (sys.executable, "-m", "cli")
 WORKERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"worker-pipeline": ("--lanes", "validate,score,refer,receipts"), "worker-email": ("--lanes", "email")}
+    {"worker-pipeline": ("--lanes", "validate,score,refer,receipts,sequence"), "worker-email": ("--lanes", "email")}
 )
+"""In the order in which they start. The last to stop signs for what all of them recorded."""
+
+ERASED_AGAIN = "erased again"
+"""What `careroute migrate` says of a restored backup: whoever starts everything must see it."""
 
 
 class EmbeddedStack:
@@ -57,6 +61,7 @@ class EmbeddedStack:
             "CAREROUTE_PORT": str(port),
             "CAREROUTE_BROKER_URL": self._broker.celery_url if self._broker else broker_url or "",
         }
+        self._report = report
         self.supervisor = Supervisor(self.data_dir / "logs", report=report)
 
     @property
@@ -107,8 +112,12 @@ class EmbeddedStack:
             status = process.wait()
         finally:
             processes.kill_group(process)
+        told = processes.tail(log)
         if status != 0:
-            raise StackFailed(f"The database could not be prepared. The end of {log}:\n{processes.tail(log)}")
+            raise StackFailed(f"The database could not be prepared. The end of {log}:\n{told}")
+        for line in told.splitlines():
+            if ERASED_AGAIN in line:
+                self._report(line.strip())
 
 
 def _require_free(port: int) -> None:

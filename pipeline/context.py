@@ -1,6 +1,7 @@
 """What the stages of one process share: reviewed data, keys, the database. Opened once, at start."""
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from config.conditions import Conditions, load_conditions
@@ -8,7 +9,7 @@ from config.screening import Screening, load_screening
 from config.settings import Settings
 from config.sources import Sources, load_sources
 from pipeline.db import Database
-from pipeline.keys import Keys, check_fingerprints, load_keysets
+from pipeline.keys import KeyPurpose, Keys, check_fingerprints, load_keysets
 from pipeline.providers import NetworkCache
 from pipeline.vault import Vault
 
@@ -25,13 +26,15 @@ class Context:
     networks: NetworkCache = field(default_factory=NetworkCache)
 
 
-def open_context(settings: Settings) -> Context:
+def open_context(settings: Settings, purposes: Collection[KeyPurpose] = frozenset(KeyPurpose)) -> Context:
     """Open everything a process needs, or say what is wrong with it.
+
+    `purposes` are the keysets it needs: one that only sequences the audit log needs `audit`, and is given no other.
 
     Raises `ConfigurationMistake` (file, line, what was expected) and `KeyProblem` (missing or wrong keyset).
     """
     screening = load_screening(settings.screening_file)
-    keys = load_keysets(settings.effective_keys_dir, create=settings.may_create_keys)
+    keys = load_keysets(settings.effective_keys_dir, create=settings.may_create_keys, purposes=purposes)
     database = Database(settings.effective_database_url)
     check_fingerprints(database, keys)
     return Context(

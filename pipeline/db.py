@@ -69,7 +69,7 @@ def is_transient(error: BaseException) -> bool:
     if state is not None:
         return state in _RETRYABLE_SQLSTATES or state.startswith(("08", "53"))
     if isinstance(error.orig, sqlite3.Error):
-        return error.orig.sqlite_errorcode & 0xFF in _RETRYABLE_SQLITE
+        return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF in _RETRYABLE_SQLITE
     return isinstance(error, OperationalError)
 
 
@@ -178,6 +178,7 @@ def _configure_sqlite(engine: Engine, *, read_only: bool) -> None:
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = FULL")
         cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA secure_delete = ON")  # an erased key is not left in free pages
         if read_only:
             cursor.execute("PRAGMA query_only = ON")
         cursor.close()

@@ -4,8 +4,8 @@ A `Protected` value refuses to be printed, formatted, compared, iterated, hashed
 its content is a `Disclosure`, which names the purpose and the recipient and is on record.
 
     with begin(…) as unit:
-        disclosure = disclose(unit, submission_id, Purpose.REFERRAL, to_provider("willow-creek"))
-        name = disclosure.reveal(answers["first_name"])
+        disclosure = disclose(unit, submission_id, Purpose.REVIEW, str(unit.actor))
+        condition = disclosure.reveal(answers["condition"])
 """
 
 import hmac
@@ -35,6 +35,8 @@ class Purpose(StrEnum):
     REVIEW = "review"
     DELIVERY = "delivery"
     """An address is given to a transport so that it can deliver a message."""
+    BREACH = "breach"
+    """Staff find out where people live, or how to reach them, whose facts reached somebody they were not meant for."""
 
 
 @final

@@ -1,6 +1,7 @@
 """Referrals: offering a submission to the best matches that have room, and what a provider's answer leads to.
 
-Under one consent, at most `recipients_open` providers hold a submission at one time and `recipients_total` ever see it.
+By the text that its person agreed to, at most `recipients_open` providers hold a submission at one time and
+`recipients_total` ever see it.
 """
 
 import datetime as dt
@@ -14,9 +15,10 @@ from sqlalchemy import Connection, select, update
 from uuid_utils.compat import uuid7
 
 from config.providers import ProviderDocument
-from config.screening import LANGUAGES
+from config.screening import LANGUAGES, AgreedText
 from pipeline.audit.actions import Action, Detail
 from pipeline.capacity import Room
+from pipeline.consent.sharing import NO_CONSENT, UNKNOWN_TEXT, Sharing
 from pipeline.context import Context
 from pipeline.db import clock
 from pipeline.email.kinds import EmailKind
@@ -42,13 +44,20 @@ _NO_JOBS: Mapping[uuid.UUID, ClaimedJob] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A submission to be offered to its `matches`; `held` and `seen` count the providers so far."""
+    """A submission to be offered to its `matches`, as far as its person agreed to share it.
 
-    submission_id: uuid.UUID
+    `held` and `seen` count the providers so far.
+    """
+
+    sharing: Sharing
     matches: Sequence[Match]
     job: ClaimedJob | None = None
     held: int = 0
     seen: frozenset[str] = frozenset()
+
+    @property
+    def submission_id(self) -> uuid.UUID:
+        return self.sharing.submission_id
 
 
 class Offers:
@@ -59,8 +68,7 @@ class Offers:
         self._unit = unit
         self._in_force = in_force
         self._room = room
-        consent = context.screening.consent("consent_share")
-        self._most_open, self._most_ever = consent.recipients_open, consent.recipients_total
+        self._consent = context.screening.consent("consent_share")
 
     def make_first(self, candidate: Candidate) -> tuple[Match, ...]:
         """As `make`, of a submission just found to be a candidate; its matches, ranked as of this moment, to be stored.
@@ -73,6 +81,9 @@ class Offers:
 
     def make(self, candidate: Candidate) -> bool:
         """Offer the candidate to the best matches with room; returns whether anyone has it now or may get it later.
+
+        Without a live consent, or to a text that is not known any more, it is offered to nobody: that is put on record,
+        and nothing asks again.
 
         Equal matches have their turn as of this moment, whatever their ranks; the record names the rank that is stored.
         If fewer have it than may, and some are full or not open, the referral lane is asked to look again.
@@ -94,13 +105,20 @@ class Offers:
         return renumbered(chain.from_iterable(equals))
 
     def _make(self, candidate: Candidate, in_turn: Sequence[Match]) -> bool:
+        agreed = self._agreed(candidate)
+        return agreed is None or self._make_under(agreed, candidate, in_turn)
+
+    def _make_under(self, agreed: AgreedText, candidate: Candidate, in_turn: Sequence[Match]) -> bool:
+        most_open, most_ever = agreed.recipients_open, agreed.recipients_total
         stored = {match.provider_id: match for match in candidate.matches}
         held, ever, shut, waits = candidate.held, len(candidate.seen), False, []
         for turn in in_turn:
-            if held >= self._most_open or ever >= self._most_ever:
+            if held >= most_open or ever >= most_ever:
                 break
             document = self._in_force.document_offering(turn)
             if turn.provider_id in candidate.seen or document is None:
+                continue
+            if not candidate.sharing.with_provider(turn.provider_id):
                 continue
             if closed(document, self._unit.now):
                 shut = True
@@ -109,7 +127,7 @@ class Offers:
                 held, ever = held + 1, ever + 1
             else:
                 waits.append(self._seconds_until_it_may(document))
-        if held >= self._most_open or ever >= self._most_ever:
+        if held >= most_open or ever >= most_ever:
             return held > 0
         if shut and not held and not waits:
             # The person was told that providers fit. That all of these have paused since, or let a licence run out,
@@ -119,6 +137,16 @@ class Offers:
         if waits:
             self._unit.enqueue(REFER_LANE, candidate.submission_id, candidate.submission_id, min(waits))
         return held > 0 or bool(waits)
+
+    def _agreed(self, candidate: Candidate) -> AgreedText | None:
+        """The text under which it may be offered; that there is none is put on record."""
+        sharing = candidate.sharing
+        agreed = self._consent.of_version(sharing.text_version)
+        if sharing.is_live and agreed is not None:
+            return agreed
+        why = UNKNOWN_TEXT if sharing.is_live else NO_CONSENT
+        self._unit.record(sharing.submission_id, Action.REFERRAL_EXHAUSTED, job=candidate.job, reason=why)
+        return None
 
     def _takes(self, document: ProviderDocument) -> bool:
         return opens_at(document, self._unit.now) is None and self._room.take(document, self._unit.now)

@@ -4,6 +4,7 @@ from sqlalchemy import Connection, inspect
 
 from config.settings import ROOT
 from pipeline.db import Database
+from pipeline.privileges import apply_privileges
 
 _MIGRATIONS = ROOT / "migrations"
 _MIGRATION_LOCK = 7_228_113_001
@@ -27,6 +28,8 @@ def migrate(database: Database) -> str:
         _refuse_unknown(connection)
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        if database.is_postgresql:
+            apply_privileges(connection)
     return _head()
 
 

@@ -20,28 +20,35 @@ class SubmissionStatus(StrEnum):
     NEEDS_REVIEW = "needs_review"  # waiting for an expert
     CANDIDATE = "candidate"  # at least one provider's published criteria fit; referrals made
     NO_MATCH = "no_match"  # none fit; the person was told, with next steps
-    WITHDRAWN = "withdrawn"  # "this wasn't me": everything stopped
+    WITHDRAWN = "withdrawn"  # "this wasn't me", or consent taken back: everything stopped
+    ERASED = "erased"  # its key is destroyed: what was said cannot be read by anybody
 
 
 S = SubmissionStatus
 
 SUBMISSION_TRANSITIONS: Mapping[SubmissionStatus, frozenset[SubmissionStatus]] = {
-    S.RECEIVED: frozenset({S.VALID, S.REJECTED, S.DUPLICATE, S.QUARANTINED, S.WITHDRAWN}),
+    S.RECEIVED: frozenset({S.VALID, S.REJECTED, S.DUPLICATE, S.QUARANTINED, S.WITHDRAWN, S.ERASED}),
     # A corrected field mapping sends it through validation again, as if just received. A later request that was joined
     # to it can stop both.
-    S.QUARANTINED: frozenset({S.RECEIVED, S.WITHDRAWN}),
-    # Final: a correction comes in as a submission of its own, with its own consent and record.
-    S.REJECTED: frozenset(),
+    S.QUARANTINED: frozenset({S.RECEIVED, S.WITHDRAWN, S.ERASED}),
+    # A correction comes in as a submission of its own, with its own consent and record.
+    S.REJECTED: frozenset({S.ERASED}),
     # "This wasn't me" may arrive on any confirmation, the joined one included.
-    S.DUPLICATE: frozenset({S.WITHDRAWN}),
-    S.VALID: frozenset({S.CANDIDATE, S.NEEDS_REVIEW, S.NO_MATCH, S.WITHDRAWN}),
+    S.DUPLICATE: frozenset({S.WITHDRAWN, S.ERASED}),
+    S.VALID: frozenset({S.CANDIDATE, S.NEEDS_REVIEW, S.NO_MATCH, S.WITHDRAWN, S.ERASED}),
     # An expert decides, and the flow goes on as if scored. Further answers, or a condition named, are scored again.
-    S.NEEDS_REVIEW: frozenset({S.CANDIDATE, S.NO_MATCH, S.VALID, S.WITHDRAWN}),
+    S.NEEDS_REVIEW: frozenset({S.CANDIDATE, S.NO_MATCH, S.VALID, S.WITHDRAWN, S.ERASED}),
     # Declines and expiries do not take the outcome back: the answer the person was given stays true.
-    S.CANDIDATE: frozenset({S.WITHDRAWN}),
-    S.NO_MATCH: frozenset({S.WITHDRAWN}),
-    S.WITHDRAWN: frozenset(),
+    S.CANDIDATE: frozenset({S.WITHDRAWN, S.ERASED}),
+    S.NO_MATCH: frozenset({S.WITHDRAWN, S.ERASED}),
+    S.WITHDRAWN: frozenset({S.ERASED}),
+    # Final: nothing is left to act on. The records, and the proof that they are complete, stay.
+    S.ERASED: frozenset(),
 }
+
+
+STOPPED = frozenset({S.WITHDRAWN, S.ERASED})
+"""Nothing more is done about these, nobody is written to but to say so, and no page is behind their links."""
 
 
 class ReferralStatus(StrEnum):

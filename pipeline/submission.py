@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, false, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from pipeline import models
+from pipeline.status import SubmissionStatus
 from pipeline.vault import DataKey, Vault
 
 # Crockford's base 32: no I, L, O or U, so that a reference survives a phone call.
@@ -40,6 +41,10 @@ class Sealed:
     received_at: dt.datetime
     wrapped_key: bytes
     parts: dict[Part, "SealedPart"]
+
+    @property
+    def is_erased(self) -> bool:
+        return not self.wrapped_key
 
     def key(self, vault: Vault) -> DataKey:
         """Raises `SealBroken`."""
@@ -117,6 +122,18 @@ def read_sealed(connection: Connection, ids: Iterable[uuid.UUID], parts: Sequenc
             if kept.number < document.number:
                 found[row.submission_id].parts[document.part] = document
     return found
+
+
+def read_erased(connection: Connection, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Sealed]:
+    """Those of `ids` that were erased: what is left of them, and nothing that opens."""
+    wanted = list(ids)
+    if not wanted:
+        return {}
+    head = models.Submission
+    statement = select(head.id, head.reference, head.source, head.received_at)
+    erased = head.status == SubmissionStatus.ERASED.value
+    rows = connection.execute(statement.where(head.id.in_(wanted), erased))
+    return {row.id: Sealed(row.id, row.reference, row.source, row.received_at, b"", {}) for row in rows}
 
 
 def _is_of(column: InstrumentedAttribute[str], part: Part) -> ColumnElement[bool]:

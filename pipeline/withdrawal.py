@@ -1,13 +1,15 @@
-"""Withdrawal ("this wasn't me"): everything about a submission stops, in one transaction and on record."""
+"""Withdrawal: "this wasn't me", or a consent taken back. What must stop does so in one transaction and on record."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import ColumnElement, Connection, delete, select, update
 
 from pipeline.audit.actions import Action, Detail
 from pipeline.capacity import Room
+from pipeline.consent.ledger import write_withdrawn
+from pipeline.consent.purposes import ORGANISATION, WIDEST, ConsentPurpose, one_provider
 from pipeline.context import Context
 from pipeline.email.kinds import RULES, EmailKind
 from pipeline.models import (
@@ -23,11 +25,12 @@ from pipeline.models import (
 )
 from pipeline.outreach import Message, opened_links, queue_email
 from pipeline.referral import HOLDS_THE_FACTS, close, read_referrals
-from pipeline.status import SUBMISSION_TRANSITIONS, EmailStatus, ReferralStatus, SubmissionStatus, check_email
+from pipeline.status import STOPPED, SUBMISSION_TRANSITIONS, EmailStatus, ReferralStatus, SubmissionStatus, check_email
 from pipeline.transports.receipt import SendOutcome
 from pipeline.unit_of_work import UnitOfWork
 
 _SURVIVE = [kind.value for kind, rules in RULES.items() if rules.survives_withdrawal]
+_NEED_CONTACT = [kind.value for kind, rules in RULES.items() if rules.consent is ConsentPurpose.CONTACT]
 _ABOUT_REFERRALS = [EmailKind.REFERRAL.value, EmailKind.REFERRAL_REMINDER.value]
 _ARRIVED = frozenset({EmailStatus.HANDED_OVER, EmailStatus.DELIVERED, EmailStatus.COMPLAINED, EmailStatus.UNCERTAIN})
 """Or may have."""
@@ -36,10 +39,20 @@ _UNSETTLED = (EmailStatus.QUEUED, EmailStatus.UNCERTAIN)
 _CAME_BACK = frozenset({EmailStatus.BOUNCED, EmailStatus.DROPPED})
 
 
-def withdraw(context: Context, unit: UnitOfWork, submission_id: uuid.UUID, link_id: uuid.UUID) -> None:
-    """Stop everything; the link by which it was asked for stays, to say so again. Done already, it changes nothing.
+def withdraw(
+    context: Context,
+    unit: UnitOfWork,
+    submission_id: uuid.UUID,
+    link_id: uuid.UUID | None,
+    *,
+    purposes: Collection[ConsentPurpose] = tuple(ConsentPurpose),
+    reason: str | None = None,
+) -> bool:
+    """Stop everything, and take back the consents for `purposes`. Done already, it changes nothing and is `False`.
 
-    That link may be another submission's, which was joined to this one.
+    The link by which it was asked for stays, to say so again; it may be another submission's, which was joined to this
+    one. Staff and an erasure have none (`link_id` None): then every link ends. An erasure that the person did not ask
+    for, such as one at the end of retention, takes no consent back: `purposes` empty.
 
     Providers that held the answers and know of the referral, or may, are told that it is withdrawn.
 
@@ -47,26 +60,70 @@ def withdraw(context: Context, unit: UnitOfWork, submission_id: uuid.UUID, link_
     to do.
     """
     head = unit.lock([submission_id])[submission_id]
-    if head.status is SubmissionStatus.WITHDRAWN:
-        return
+    if head.status in STOPPED:
+        return False
     if SubmissionStatus.WITHDRAWN in SUBMISSION_TRANSITIONS[head.status]:
         unit.transition(
             submission_id,
             SubmissionStatus.WITHDRAWN,
             Action.SUBMISSION_WITHDRAWN,
-            {Detail.LINK: str(link_id)},
+            {Detail.LINK: str(link_id)} if link_id is not None else None,
+            reason=reason,
         )
-    held = _close_referrals(unit, submission_id)
-    _cancel_emails(unit, submission_id)
+    for purpose in purposes:
+        write_withdrawn(unit, submission_id, purpose, WIDEST[purpose], reason=reason)
+    held = _close(unit, _holding(unit, submission_id))
+    _cancel_emails(unit, submission_id, Email.kind.not_in(_SURVIVE))
     _tell_providers(context, unit, held)
-    _revoke_links(unit, submission_id, link_id)
+    _end_links(unit, SecureLink.submission_id == submission_id, kept=link_id)
     _forget_work(unit.connection, submission_id)
+    return True
 
 
-def _close_referrals(unit: UnitOfWork, submission_id: uuid.UUID) -> Sequence[Referral]:
-    """Close those whose providers may read the answers, and return them as they were."""
+def withdraw_from_provider(
+    context: Context, unit: UnitOfWork, submission_id: uuid.UUID, provider_id: str, *, reason: str | None = None
+) -> bool:
+    """Take the answers back from one provider, for good. Done already, it changes nothing and is `False`.
+
+    Its referral is closed, its links end, what waits to be sent to it is cancelled, and it is told if it knows of the
+    referral, or may. Everything else goes on; nobody is asked in its stead.
+    """
+    unit.lock([submission_id])
+    recipient = one_provider(provider_id)
+    if not write_withdrawn(unit, submission_id, ConsentPurpose.SHARE, recipient, reason=reason):
+        return False
+    held = [each for each in _holding(unit, submission_id) if each.provider_id == provider_id]
+    _close(unit, held)
+    _cancel_emails(unit, submission_id, Email.kind.not_in(_SURVIVE), Email.recipient == recipient)
+    _tell_providers(context, unit, held)
+    of_provider = select(Referral.id).where(
+        Referral.submission_id == submission_id, Referral.provider_id == provider_id
+    )
+    _end_links(unit, SecureLink.submission_id == submission_id, SecureLink.referral_id.in_(of_provider))
+    return True
+
+
+def withdraw_contact(unit: UnitOfWork, submission_id: uuid.UUID, *, reason: str | None = None) -> bool:
+    """Write no more to the person about the request, which goes on. Done already, it changes nothing and is `False`.
+
+    What the person asks anew is a request of its own: joined to this one, nobody would write to them about it.
+    """
+    unit.lock([submission_id])
+    if not write_withdrawn(unit, submission_id, ConsentPurpose.CONTACT, ORGANISATION, reason=reason):
+        return False
+    _cancel_emails(unit, submission_id, Email.kind.in_(_NEED_CONTACT))
+    unit.connection.execute(delete(RecentRequest).where(RecentRequest.submission_id == submission_id))
+    return True
+
+
+def _holding(unit: UnitOfWork, submission_id: uuid.UUID) -> Sequence[Referral]:
+    """The referrals whose providers may read the answers."""
     referrals = read_referrals(unit.connection, [submission_id]).get(submission_id, [])
-    held = [referral for referral in referrals if ReferralStatus(referral.status) in HOLDS_THE_FACTS]
+    return [referral for referral in referrals if ReferralStatus(referral.status) in HOLDS_THE_FACTS]
+
+
+def _close(unit: UnitOfWork, held: Sequence[Referral]) -> Sequence[Referral]:
+    """Close referrals whose providers may read the answers, and return them as they were."""
     if held:
         room = Room(unit.connection, [referral.provider_id for referral in held])
         close(unit, held, ReferralStatus.WITHDRAWN, Action.REFERRAL_WITHDRAWN, room)
@@ -74,7 +131,7 @@ def _close_referrals(unit: UnitOfWork, submission_id: uuid.UUID) -> Sequence[Ref
     return held
 
 
-def _cancel_emails(unit: UnitOfWork, submission_id: uuid.UUID) -> None:
+def _cancel_emails(unit: UnitOfWork, submission_id: uuid.UUID, *which: ColumnElement[bool]) -> None:
     """Those that carry the mark of an attempt may have been sent: what became of them is still to be recorded."""
     check_email(EmailStatus.QUEUED, EmailStatus.CANCELLED)
     cancelled = unit.connection.execute(
@@ -83,7 +140,7 @@ def _cancel_emails(unit: UnitOfWork, submission_id: uuid.UUID) -> None:
             Email.submission_id == submission_id,
             Email.status == EmailStatus.QUEUED.value,
             Email.attempt_id.is_(None),
-            Email.kind.not_in(_SURVIVE),
+            *which,
         )
         .values(status=EmailStatus.CANCELLED.value)
         .returning(Email.id, Email.kind, Email.recipient)
@@ -148,14 +205,13 @@ def _may_have_arrived(row: Any) -> bool:
     return status in _ARRIVED or row.attempt_id is not None or (row.doubtful and status not in _CAME_BACK)
 
 
-def _revoke_links(unit: UnitOfWork, submission_id: uuid.UUID, kept: uuid.UUID) -> None:
-    links = select(SecureLink.id).where(SecureLink.submission_id == submission_id)
+def _end_links(unit: UnitOfWork, *which: ColumnElement[bool], kept: uuid.UUID | None = None) -> None:
+    links = select(SecureLink.id).where(*which)
     unit.connection.execute(delete(SecureSession).where(SecureSession.link_id.in_(links)))
-    unit.connection.execute(
-        update(SecureLink)
-        .where(SecureLink.submission_id == submission_id, SecureLink.id != kept, SecureLink.revoked_at.is_(None))
-        .values(revoked_at=unit.now)
-    )
+    ended = update(SecureLink).where(*which, SecureLink.revoked_at.is_(None))
+    if kept is not None:
+        ended = ended.where(SecureLink.id != kept)
+    unit.connection.execute(ended.values(revoked_at=unit.now))
 
 
 def _forget_work(connection: Connection, submission_id: uuid.UUID) -> None:

@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from config.celeryconfig import DRAIN_TASK
+from config.remote import read_broker
 
 log = structlog.get_logger(__name__)
 
@@ -83,14 +84,15 @@ class Waker:
 
 def redis_client(broker_url: str) -> Redis | None:
     """A client for a Redis broker; `None` for another kind, which then gets a message for every wake-up."""
-    parts = urlsplit(broker_url)
+    broker = read_broker(broker_url)
+    parts = urlsplit(broker.url)
     options: dict[str, Any] = {
         "socket_timeout": SOCKET_SECONDS,
         "socket_connect_timeout": SOCKET_SECONDS,
         "retry": Retry(NoBackoff(), 1),
     }
     if parts.scheme in {"redis", "rediss"}:
-        return Redis.from_url(broker_url, **options)
+        return Redis.from_url(broker.url, **(broker.tls or {}), **options)
     if parts.scheme == "redis+socket":
         database = int(parse_qs(parts.query).get("virtual_host", ["0"])[0].strip("/") or 0)
         return Redis(unix_socket_path=parts.path, db=database, **options)

@@ -14,18 +14,32 @@ from pipeline.engine.stage import whereabouts
 from pipeline.engine.sweep import sweep
 from pipeline.referral import ask_about_expired
 from pipeline.reminders import remind_of_referrals
+from pipeline.retention import take_retention_turn
+from tasks.sequencing import Sequencing
 from tasks.wake import Waker
 
 log = structlog.get_logger(__name__)
 
 
 class Worker:
-    """Serves some of the lanes. One drain at a time: more work at once is more processes."""
+    """Serves some of the lanes. One drain at a time: more work at once is more processes.
 
-    def __init__(self, context: Context, lanes: Mapping[str, Lane], serves: frozenset[str], waker: Waker) -> None:
+    With `sequencing` it serves the lane `sequence` too. Without any lane of jobs it does nothing else: it neither looks
+    for jobs nor sweeps, so that the process that signs needs no rights to anything but the audit record.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        lanes: Mapping[str, Lane],
+        serves: frozenset[str],
+        waker: Waker,
+        sequencing: Sequencing | None = None,
+    ) -> None:
         self._context = context
-        self._serves = serves
+        self._serves = frozenset(lane for lane in serves if lane in lanes)
         self._waker = waker
+        self._sequencing = sequencing
         self._stop = threading.Event()
         self._busy = threading.Lock()
         self._engine = Engine(
@@ -35,23 +49,31 @@ class Worker:
             wake=waker,
             lease_seconds=context.settings.lease_seconds,
             stopping=self._stop.is_set,
-            serves=serves,
+            serves=self._serves,
         )
         self._poll = threading.Thread(target=self._poll_until_stopped, name="poll", daemon=True)
 
     def start(self) -> None:
         """Begin to look for work, broker or not."""
-        self._poll.start()
+        if self._sequencing is not None:
+            self._sequencing.start()
+        if self._engine.lanes:
+            self._poll.start()
 
     def stop(self) -> None:
         """Finish the batch in hand and take no other."""
         self._stop.set()
 
     def close(self) -> None:
-        """Stop, and wait for what was found without a message: cut off in a call, its emails would be uncertain."""
+        """Stop, and wait for what was found without a message: cut off in a call, its emails would be uncertain.
+
+        Then what was recorded up to now goes into the log, and a checkpoint covers it.
+        """
         self.stop()
         if self._poll.is_alive():
             self._poll.join()
+        if self._sequencing is not None:
+            self._sequencing.close()
 
     def drain(self, lane: str) -> None:
         """A message came. The key goes first: work that arrives during the drain gets a message of its own."""
@@ -84,8 +106,11 @@ class Worker:
     def _sweep(self, every_seconds: float) -> None:
         duties = (ask_about_expired, partial(remind_of_referrals, self._context))
         swept = sweep(self._context.database, self._context.keys, self._engine.lanes, every_seconds, duties)
-        for lane in swept.fed_lanes if swept else ():
+        if swept is None:
+            return
+        for lane in swept.fed_lanes:
             self._waker(lane)
+        take_retention_turn(self._context, stopping=self._stop.is_set)
 
     def _guarded(self, act: Callable[[], object]) -> None:
         """A worker outlives whatever goes wrong; the next message or poll tries again."""

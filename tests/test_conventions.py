@@ -4,7 +4,9 @@ import ast
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import fields
+from inspect import signature
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -13,10 +15,15 @@ from alembic.script import ScriptDirectory
 from config.claims import CLAIMS_FILE, ClaimKind, reviewed_claims
 from config.settings import ROOT, Settings
 from pipeline.audit.actions import Action, Detail
+from pipeline.consent import Sharing
+from pipeline.consent.disclosing import disclose_to_provider
+from pipeline.consent.purposes import ConsentPurpose
 from pipeline.email.contexts import CONTEXTS
-from pipeline.email.kinds import RULES, EmailKind
+from pipeline.email.kinds import RULES, EmailKind, Reader
 from pipeline.lane_names import LANE_NAMES
 from pipeline.models import Base
+from pipeline.privileges import Role
+from pipeline.referral import Candidate
 from pipeline.schema import _head, _known
 from pipeline.status import EmailStatus, ReferralStatus, SubmissionStatus
 from pipeline.submission import Part
@@ -51,11 +58,60 @@ def attributes_used(paths: list[Path], name: str) -> set[str]:
     }
 
 
+def services() -> dict[str, Any]:
+    """Those of production, by name."""
+    found: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
+    return found
+
+
+def secrets_of(service: dict[str, Any]) -> dict[str, str]:
+    """The files that it sees, and which secrets they are."""
+    return {
+        secret["target"] if isinstance(secret, dict) else secret: secret["source"]
+        if isinstance(secret, dict)
+        else secret
+        for secret in service.get("secrets", ())
+    }
+
+
 def test_every_lane_has_someone_to_serve_it_in_production() -> None:
-    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
-    commands = [service["command"] for service in services.values() if "worker" in service.get("command", ())]
+    commands = [service["command"] for service in services().values() if "worker" in service.get("command", ())]
     served = [lane for command in commands for lane in command[command.index("--lanes") + 1].split(",")]
     assert sorted(served) == sorted(LANE_NAMES)
+
+
+def test_in_production_each_process_has_the_secrets_it_needs_and_no_others() -> None:
+    held = {name: secrets_of(service) for name, service in services().items()}
+    assert {name for name, files in held.items() if "log.pem" in files} == {"sequencer"}
+    assert held["sequencer"].keys() == {"database_url", "audit.json", "log.pem", "log.pub"}
+    assert held["auditor"].keys() == {"database_url", "log.pub"}
+    assert {name for name, files in held.items() if "postgres_password" in files} == {"postgres"}
+    users = {name: files["database_url"] for name, files in held.items() if "database_url" in files}
+    assert users == {
+        "migrate": "migrator_database_url",
+        "web": "web_database_url",
+        "worker-pipeline": "worker_database_url",
+        "worker-email": "worker_database_url",
+        "sequencer": "sequencer_database_url",
+        "auditor": "auditor_database_url",
+        "beat": "worker_database_url",
+    }
+    assert set(users.values()) <= held["postgres"].keys(), "deploy/20-database-users.sh makes them"
+
+
+def test_in_production_plain_text_stays_on_the_network_inside() -> None:
+    production = services()
+    inside = {name for name, service in production.items() if service["networks"] == ["inside"]}
+    for service in production.values():
+        declared = service.get("environment", {}).get("CAREROUTE_PLAINTEXT_HOSTS", "")
+        assert set(filter(None, declared.split(","))) <= inside
+
+
+def test_the_files_that_make_database_roles_know_the_same_ones_as_the_matrix() -> None:
+    for path in (*(ROOT / "deploy").iterdir(), *(ROOT / "migrations" / "versions").glob("0005_*.py")):
+        text = path.read_text(encoding="utf-8")
+        missing = [role for role in Role if role not in text and role.removeprefix("careroute_") not in text]
+        assert missing == [], path
 
 
 @pytest.mark.parametrize(
@@ -74,6 +130,33 @@ def test_mail_that_can_be_ended_says_how_and_other_mail_does_not() -> None:
 def test_only_the_delivery_stage_and_disclose_give_leave_to_reveal_facts() -> None:
     made = {relative(path) for path in sources(*PACKAGES) if re.search(r"\bDisclosure\(", path.read_text("utf-8"))}
     assert made == {"pipeline/protected.py", "pipeline/stages/deliver.py"}
+
+
+def test_answers_are_shared_only_by_leave_of_the_person() -> None:
+    """A `Sharing` is made where the ledger is read; a candidate and a provider's page take one."""
+
+    def written(pattern: str) -> set[str]:
+        return {relative(path) for path in sources(*PACKAGES) if re.search(pattern, path.read_text("utf-8"))}
+
+    assert written(r"(?<!class )\bSharing\(") == {"pipeline/consent/sharing.py"}
+    assert Candidate.__annotations__["sharing"] is Sharing
+    assert signature(disclose_to_provider).parameters["sharing"].annotation == Sharing | None
+    assert written(r"\bdisclose\([^)]*Purpose\.REFERRAL\b") == {"pipeline/consent/disclosing.py"}
+    assert written(r"\bReferral\.table\(\),\s+id=") == {"pipeline/referral.py"}
+    # It writes a full form before it knows, and lets it go only then.
+    assert written(r"= hold_back\(unit") == {"pipeline/stages/deliver.py"}
+
+
+def test_every_kind_of_email_says_which_consent_it_needs() -> None:
+    without = {kind for kind in EmailKind if RULES[kind].consent is None}
+    assert without == {
+        EmailKind.PLEASE_CORRECT,  # a form that was rejected gave none
+        EmailKind.STATUS_LINK,  # asked for by itself
+        EmailKind.REFERRAL_WITHDRAWN,  # says that it was taken back
+        EmailKind.ONE_TIME_CODE,  # holds no fact; the page behind it asks
+    }
+    needed = {RULES[kind].reader: RULES[kind].consent for kind in EmailKind if kind not in without}
+    assert needed == {Reader.PERSON: ConsentPurpose.CONTACT, Reader.PROVIDER: ConsentPurpose.SHARE}
 
 
 def test_every_action_says_about_what_and_what() -> None:

@@ -13,6 +13,7 @@ from pipeline.intake.accept import Arrival, Kept, KeyReused, accept
 from pipeline.intake.json_api import read_submission
 from pipeline.intake.mapping import MappingFailure
 from pipeline.intake.payload import PayloadMistake, read_object
+from pipeline.intake.reading import HOSTED_SOURCE
 from pipeline.intake.webflow import SignatureRefused, SignatureRule, read_form, verify_signature
 from pipeline.models import Submission
 from pipeline.validation import STRUCTURAL, validate
@@ -20,9 +21,6 @@ from web.outage import unless_unavailable
 from web.problems import FieldError
 from web.services import Accepted, Conflict, Refusal, Refused, SubmissionStatus
 from web.tally import ACCEPTED, REPEATED, Tally, refused
-
-HOSTED_SOURCE = "screening"
-"""The id in `sources.yaml` of our own form."""
 
 _KEY_REUSED = "idempotency-key-reused"
 _SIGNATURE = {

@@ -3,13 +3,16 @@
 from collections.abc import Callable, Mapping
 
 from config.conditions import Evidence
+from pipeline.consent.purposes import ConsentPurpose
+from pipeline.consent.withdrawing import TakenBack
 from pipeline.context import Context
 from pipeline.secure_link import CODE_VALID, Audience
-from pipeline.secure_pages import adding, answering, code, link, opening, session, stopping
+from pipeline.secure_pages import adding, answering, code, consenting, link, opening, session, stopping
 from pipeline.secure_pages.person import Asked, PersonView, Recommended
 from pipeline.secure_pages.provider import ReferralView
 from pipeline.secure_pages.wording import Line
 from pipeline.status import SubmissionStatus
+from web.consent import Consents, Holder, ToConfirm, Withdrawal, Withdrawn
 from web.outage import unless_unavailable
 from web.services import (
     AnswersRead,
@@ -126,6 +129,33 @@ class DatabaseLinks:
             case other:
                 return _no_entry(other)
 
+    def withdraw_consent(
+        self, visit: Visit, withdrawal: Withdrawal
+    ) -> ToConfirm | Withdrawn | Stopped | Gate | Closed | Locked:
+        what = TakenBack(ConsentPurpose(withdrawal.consent.value), withdrawal.provider_id)
+        result = unless_unavailable(
+            lambda: consenting.withdraw_consent(
+                self._context,
+                visit.token,
+                visit.session,
+                what,
+                visit.request_id,
+                self._wake,
+                confirmed=withdrawal.confirmed,
+            )
+        )
+        match result:
+            case consenting.ToConfirm(found, _, name):
+                return ToConfirm(found.language, withdrawal, name)
+            case consenting.Withdrawn(found, _, name):
+                return Withdrawn(found.language, withdrawal, name)
+            case stopping.Stopped(found):
+                return Stopped(found.language)
+            case session.SessionEnded(found):
+                return _gate(found)
+            case other:
+                return _no_entry(other)
+
     def stop(self, visit: Visit) -> Stopped | Closed:
         match unless_unavailable(lambda: stopping.stop(self._context, visit.token, visit.request_id, self._wake)):
             case stopping.Stopped(found):
@@ -157,6 +187,11 @@ def person_page(view: PersonView) -> RecommendationsPage:
         recipients_total=view.recipients_total,
         questions=tuple(map(_question, view.questions)),
         expert_decided=view.expert_decided,
+        consents=Consents(
+            contact=view.contact,
+            sharing=view.sharing,
+            holders=tuple(Holder(each.document.id, each.document.name) for each in view.recommended if each.shared),
+        ),
     )
 
 
@@ -181,6 +216,7 @@ def _recommendation(found: Recommended, language: str) -> Recommendation:
         not_known=found.explanation.not_known,
         notices=found.explanation.notices,
         shared=found.shared,
+        stopped=found.stopped,
     )
 
 

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from config.screening import LANGUAGES
+from web.consent import ToConfirm, Withdrawn, read_withdrawal
 from web.form import read_date, read_form
 from web.form_view import Field, date_parts
 from web.open_questions import Questionnaire
@@ -46,7 +47,18 @@ _BIRTH = "date_of_birth"
 _LONGEST_NOTE = 500
 
 Result: TypeAlias = (
-    Gate | Closed | Locked | WrongFactor | CodeSent | Opened | Responded | ReasonNeeded | AnswersRead | Stopped
+    Gate
+    | Closed
+    | Locked
+    | WrongFactor
+    | CodeSent
+    | Opened
+    | Responded
+    | ReasonNeeded
+    | AnswersRead
+    | ToConfirm
+    | Withdrawn
+    | Stopped
 )
 Typed: TypeAlias = Mapping[str, Sequence[str]]
 
@@ -92,6 +104,11 @@ def secure_router(services: Services, pages: Pages, limit: RateLimit) -> APIRout
     def add_answers(request: Request, visit: AnyVisit, fields: PostedFields) -> Response:
         posted = read_form(fields, services.screening, choose_language(request))
         return shown.limited(request, visit, lambda: links.add_answers(visit, posted.answers), typed=posted.typed)
+
+    @router.post("/consent", dependencies=[Depends(refuse_other_sites)])
+    def withdraw_consent(request: Request, visit: AnyVisit, fields: PostedFields) -> Response:
+        withdrawal = read_withdrawal(fields)
+        return shown.limited(request, visit, lambda: links.withdraw_consent(visit, withdrawal))
 
     @router.post("/stop", dependencies=[Depends(refuse_other_sites)])
     def stop(request: Request, visit: AnyVisit) -> Response:
@@ -170,6 +187,9 @@ def _page_for(result: Result) -> tuple[str, int, dict[str, object]]:
             return "referral.html", 422, {"page": result.page, "reason_needed": True}
         case Responded():
             return "responded.html", 200, {"responded": result}
+        case ToConfirm() | Withdrawn():
+            template = "consent_to_confirm.html" if isinstance(result, ToConfirm) else "consent_withdrawn.html"
+            return template, 200, {"asked": result}
         case Stopped():
             return "stopped.html", 200, {}
         case Locked():

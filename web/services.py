@@ -5,7 +5,7 @@ expected to happen is a value; only :class:`web.problems.Unavailable` is raised,
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Protocol
@@ -16,6 +16,7 @@ from config.providers import ProgramKind
 from config.screening import Screening
 from config.settings import Settings
 from pipeline.validation import Answer, FieldProblem
+from web.consent import Consents, ToConfirm, Withdrawal, Withdrawn
 from web.events import Receipts
 from web.mailbox import MailFolder
 from web.metrics import Metrics
@@ -162,7 +163,8 @@ class Recommendation:
     """One provider whose published criteria fit, in the language of the page.
 
     `not_known` says which criteria could not be judged from the answers; `notices` are what has to be said about what
-    the program offers, a paragraph each; `shared` says whether the provider has been given the person's answers.
+    the program offers, a paragraph each; `shared` says whether the provider has been given the person's answers,
+    `stopped` that the person took that back.
     """
 
     rank: int
@@ -175,6 +177,7 @@ class Recommendation:
     not_known: tuple[str, ...]
     notices: tuple[str, ...]
     shared: bool
+    stopped: bool = False
 
 
 class Stage(StrEnum):
@@ -215,6 +218,7 @@ class RecommendationsPage:
     recipients_total: int = 0
     questions: tuple[OpenQuestion, ...] = ()
     expert_decided: bool = False
+    consents: Consents = field(default_factory=Consents)
 
 
 @dataclass(frozen=True, slots=True)
@@ -350,6 +354,11 @@ class SecureLinks(Protocol):
         self, visit: Visit, answers: Mapping[str, object]
     ) -> AnswersRead | Gate | Stopped | Closed | Locked:
         """Take the person's answers to the page's questions, by question id; a Gate when the session has ended."""
+
+    def withdraw_consent(
+        self, visit: Visit, withdrawal: Withdrawal
+    ) -> ToConfirm | Withdrawn | Stopped | Gate | Closed | Locked:
+        """Take a consent back once it is confirmed; a Gate when the session has ended."""
 
     def stop(self, visit: Visit) -> Stopped | Closed:
         """Stop everything ("this wasn't me"). Needs only the link: a stranger knows no second factor."""

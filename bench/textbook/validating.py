@@ -5,12 +5,22 @@ import uuid
 
 from sqlalchemy import case
 from sqlalchemy.dialects.postgresql import insert
+from uuid_utils.compat import uuid7
 
 from bench.textbook.step import Step, step
 from pipeline.audit.actions import Action, Detail
+from pipeline.consent.purposes import ConsentDecision
 from pipeline.context import Context
 from pipeline.email.kinds import EmailKind
-from pipeline.models import Duplicate, PersonIndex, Quarantine, RecentRequest, SealedDocument, Submission
+from pipeline.models import (
+    ConsentEntry,
+    Duplicate,
+    PersonIndex,
+    Quarantine,
+    RecentRequest,
+    SealedDocument,
+    Submission,
+)
 from pipeline.outreach import TO_PERSON, Message, count_recent_requests
 from pipeline.stages.validate import RECIPIENT_LIMIT, Checked, Unmapped, ValidateStage
 from pipeline.status import SubmissionStatus
@@ -49,11 +59,45 @@ def _record(taken: Step, submission: Submission, checked: Checked) -> tuple[bool
     else:
         taken.transition(submission, SubmissionStatus.VALID, Action.SUBMISSION_VALIDATED)
         kind = EmailKind.CONFIRMATION
+    if checked.problems is None:
+        _keep_consents(taken, submission, checked)
     go_on = kind is EmailKind.CONFIRMATION
     if checked.email is None:
         return go_on, []
     message = Message(submission.id, kind, TO_PERSON, checked.language, "validated")
     return go_on, [taken.queue_email(submission, message)]
+
+
+def _keep_consents(taken: Step, submission: Submission, checked: Checked) -> None:
+    source = f"source:{submission.source}"
+    for each in checked.consents:
+        taken.session.add(
+            ConsentEntry(
+                id=uuid7(),
+                submission_id=submission.id,
+                purpose=each.asked.purpose.value,
+                recipient=each.asked.recipient,
+                decision=ConsentDecision.GIVEN.value,
+                text_version=each.text_version,
+                text_hash=each.text_hash,
+                language=each.language,
+                source=source,
+                proof=checked.proof,
+                decided_at=checked.received_at,
+                recorded_at=taken.now,
+            )
+        )
+        taken.record(
+            submission,
+            Action.CONSENT_GIVEN,
+            {
+                Detail.PURPOSE: each.asked.purpose.value,
+                Detail.RECIPIENT: each.asked.recipient,
+                Detail.TEXT_VERSION: each.text_version,
+                Detail.TEXT_HASH: each.text_hash.hex() if each.text_hash else None,
+                Detail.SOURCE: source,
+            },
+        )
 
 
 def _is_flooded(taken: Step, checked: Checked) -> bool:

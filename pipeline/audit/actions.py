@@ -17,6 +17,14 @@ class Action(StrEnum):
     SUBMISSION_REVIEWED = "submission:reviewed"
     SUBMISSION_ANSWERED = "submission:answered"
     SUBMISSION_CONDITION_NAMED = "submission:condition_named"
+    SUBMISSION_ERASED = "submission:erased"
+    SUBMISSION_NOT_STORED = "submission:not_stored"
+
+    CONSENT_GIVEN = "consent:given"
+    CONSENT_WITHDRAWN = "consent:withdrawn"
+    PERSON_LOOKED_UP = "person:looked_up"
+    HOLD_PLACED = "hold:placed"
+    HOLD_LIFTED = "hold:lifted"
 
     REFERRAL_OFFERED = "referral:offered"
     REFERRAL_ACCEPTED = "referral:accepted"
@@ -57,6 +65,16 @@ class Action(StrEnum):
     LANE_RESUMED = "lane:resumed"
     BREAKER_OPENED = "breaker:opened"
     BREAKER_CLOSED = "breaker:closed"
+    LOG_OPENED = "log:opened"
+    LOG_ARCHIVED = "log:archived"
+    LOG_EXPORTED = "log:exported"
+    REPORT_MADE = "report:made"
+    ACTIVITY_REVIEWED = "activity:reviewed"
+    KEY_ADDED = "key:added"
+    KEY_PROMOTED = "key:promoted"
+    KEY_REWRAPPED = "key:rewrapped"
+    KEY_RETIRED = "key:retired"
+    RETENTION_RUN = "retention:run"
     PROVIDERS_IMPORTED = "providers:imported"
     PROVIDERS_REHEARSED = "providers:rehearsed"
 
@@ -98,13 +116,45 @@ class Detail(StrEnum):
     RETIRED = "retired"
     NETWORK_REVISION = "network_revision"
     EFFECTIVE_AT = "effective_at"
+    TEXT_VERSION = "text_version"
+    TEXT_HASH = "text_hash"
+    MATTER = "matter"
+    ORIGIN = "origin"
+    PREVIOUS_ORIGIN = "previous_origin"
+    FIRST_LEAF = "first_leaf"
+    END_LEAF = "end_leaf"
+    FILE = "file"
+    DIGEST = "digest"
+    BEFORE = "before"
+    REPORT = "report"
+    SUBJECT = "subject"
+    PERIOD_START = "period_start"
+    PERIOD_END = "period_end"
+    FINDING = "finding"
+    KEYSET = "keyset"
+    KEY = "key"
+    COUNT = "count"
+    RETENTION_CLASS = "retention_class"
+
+
+class ActorKind(StrEnum):
+    """Of what sort somebody is that did something, or whom something reached."""
+
+    STAFF = "staff"
+    PROVIDER = "provider"
+    PERSON = "person"
+    LINK = "link"
+    SOURCE = "source"
+    LANE = "lane"
+    TRANSPORT = "transport"
+    VISITOR = "visitor"
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
     """Who did it: a lane of the pipeline, a source, staff at the command line, a provider, the person, or a visitor."""
 
-    kind: str
+    kind: ActorKind
     id: str
 
     def __str__(self) -> str:
@@ -112,25 +162,25 @@ class Actor:
 
 
 def lane(name: str) -> Actor:
-    return Actor("lane", name)
+    return Actor(ActorKind.LANE, name)
 
 
 def source(source_id: str) -> Actor:
-    return Actor("source", source_id)
+    return Actor(ActorKind.SOURCE, source_id)
 
 
 def staff(user: str) -> Actor:
-    return Actor("staff", user)
+    return Actor(ActorKind.STAFF, user)
 
 
 def provider(provider_id: str) -> Actor:
-    return Actor("provider", provider_id)
+    return Actor(ActorKind.PROVIDER, provider_id)
 
 
 def visitor() -> Actor:
     """Somebody on a public page, of whom nothing is known."""
-    return Actor("visitor", "unknown")
+    return Actor(ActorKind.VISITOR, "unknown")
 
 
 def person(submission_id: uuid.UUID) -> Actor:
-    return Actor("person", str(submission_id))
+    return Actor(ActorKind.PERSON, str(submission_id))

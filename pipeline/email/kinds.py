@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from config.screening import DataClass
+from pipeline.consent.purposes import ConsentPurpose
 
 
 class EmailKind(StrEnum):
@@ -67,7 +68,7 @@ class WhenUncertain(StrEnum):
 class KindRules:
     """`full_form_holds`: the class of data in the full form; None for a kind that has a notice form only.
 
-    `has_link`: whether a secure link of its own is made for it.
+    `has_link`: whether a secure link of its own is made for it. `consent`: without it, live, the email does not leave.
     """
 
     reader: Reader
@@ -76,27 +77,36 @@ class KindRules:
     full_form_holds: DataClass | None = None
     has_link: bool = True
     survives_withdrawal: bool = False
+    consent: ConsentPurpose | None = None
 
 
 _PERSON, _PROVIDER = Reader.PERSON, Reader.PROVIDER
 _TRANSACTIONAL, _REQUESTED = MailClass.TRANSACTIONAL, MailClass.REQUESTED
 _SEND_AGAIN, _ASK = WhenUncertain.SEND_AGAIN, WhenUncertain.ASK
+_CONTACT, _SHARE = ConsentPurpose.CONTACT, ConsentPurpose.SHARE
 
 RULES: Mapping[EmailKind, KindRules] = {
-    EmailKind.CONFIRMATION: KindRules(_PERSON, _TRANSACTIONAL, _SEND_AGAIN),
+    EmailKind.CONFIRMATION: KindRules(_PERSON, _TRANSACTIONAL, _SEND_AGAIN, consent=_CONTACT),
+    # A form that was rejected gave no consent. Whoever sends one wants to hear what became of it.
     EmailKind.PLEASE_CORRECT: KindRules(_PERSON, _TRANSACTIONAL, _SEND_AGAIN, has_link=False),
-    EmailKind.JOINED: KindRules(_PERSON, _TRANSACTIONAL, _SEND_AGAIN),
-    EmailKind.IN_REVIEW: KindRules(_PERSON, _TRANSACTIONAL, _SEND_AGAIN),
-    EmailKind.INFORMATION_NEEDED: KindRules(_PERSON, _REQUESTED, _SEND_AGAIN, full_form_holds=DataClass.HEALTH),
-    EmailKind.RECOMMENDATION: KindRules(_PERSON, _REQUESTED, _SEND_AGAIN, full_form_holds=DataClass.HEALTH),
-    EmailKind.NO_MATCH: KindRules(_PERSON, _REQUESTED, _SEND_AGAIN),
+    EmailKind.JOINED: KindRules(_PERSON, _TRANSACTIONAL, _SEND_AGAIN, consent=_CONTACT),
+    EmailKind.IN_REVIEW: KindRules(_PERSON, _TRANSACTIONAL, _SEND_AGAIN, consent=_CONTACT),
+    EmailKind.INFORMATION_NEEDED: KindRules(
+        _PERSON, _REQUESTED, _SEND_AGAIN, full_form_holds=DataClass.HEALTH, consent=_CONTACT
+    ),
+    EmailKind.RECOMMENDATION: KindRules(
+        _PERSON, _REQUESTED, _SEND_AGAIN, full_form_holds=DataClass.HEALTH, consent=_CONTACT
+    ),
+    EmailKind.NO_MATCH: KindRules(_PERSON, _REQUESTED, _SEND_AGAIN, consent=_CONTACT),
+    # Asked for by itself, each time; and the way back to the page on which a consent is taken back.
     EmailKind.STATUS_LINK: KindRules(_PERSON, _TRANSACTIONAL, _SEND_AGAIN),
     # A second one would look like a second person.
-    EmailKind.REFERRAL: KindRules(_PROVIDER, _TRANSACTIONAL, _ASK, full_form_holds=DataClass.HEALTH),
-    EmailKind.REFERRAL_REMINDER: KindRules(_PROVIDER, _REQUESTED, _SEND_AGAIN),
+    EmailKind.REFERRAL: KindRules(_PROVIDER, _TRANSACTIONAL, _ASK, full_form_holds=DataClass.HEALTH, consent=_SHARE),
+    EmailKind.REFERRAL_REMINDER: KindRules(_PROVIDER, _REQUESTED, _SEND_AGAIN, consent=_SHARE),
     EmailKind.REFERRAL_WITHDRAWN: KindRules(
         _PROVIDER, _TRANSACTIONAL, _SEND_AGAIN, has_link=False, survives_withdrawal=True
     ),
-    # Another code can be asked for at any time; an old one that comes late confuses.
+    # Another code can be asked for at any time; an old one that comes late confuses. It holds no fact, and the page
+    # that it opens asks for the consent itself.
     EmailKind.ONE_TIME_CODE: KindRules(_PROVIDER, _TRANSACTIONAL, _ASK, has_link=False),
 }

@@ -1,5 +1,6 @@
 """Keep a submission: one durable transaction with the submission, its job and its record, before anyone is told 2xx."""
 
+import datetime as dt
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +12,8 @@ from uuid_utils.compat import uuid7
 from pipeline.audit import actions
 from pipeline.audit.actions import Action, Detail
 from pipeline.context import Context
-from pipeline.models import DataKey, IntakeKey, Quarantine, SealedDocument, Submission
+from pipeline.erasure.journal import Cause
+from pipeline.models import AuditEvent, DataKey, Erasure, IntakeKey, Quarantine, SealedDocument, Submission
 from pipeline.status import SubmissionStatus
 from pipeline.submission import Part, new_reference
 from pipeline.unit_of_work import UnitOfWork, begin
@@ -21,6 +23,8 @@ CHANGED_REVISION = "changed_revision"
 """Why a second body under a known vendor id is in quarantine: a person must say which of the two counts."""
 
 _TRIES = 3
+_TOLD_EVERY = dt.timedelta(days=1)
+"""So often a source that sends what was erased again and again makes a record of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,10 @@ class KeyReused:
     reference: str
 
 
+class _ErasedMeanwhile(Exception):
+    """What the arrival is a revision of was erased while it came in."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Earlier:
     kind: str
@@ -59,6 +67,18 @@ class _Earlier:
     submission_id: uuid.UUID
     reference: str
     first_status: SubmissionStatus
+    is_erased: bool
+    erased_since: Cause | None
+    """Why it was erased."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it was erased only since its time was over: nobody asked that it be gone."""
+        return self.is_erased and self.erased_since is Cause.RETENTION
+
+    @property
+    def again(self) -> Kept:
+        return Kept(self.submission_id, self.reference, self.first_status, repeated=True)
 
 
 def accept(context: Context, arrival: Arrival, wake: Callable[[str], None]) -> Kept | KeyReused:
@@ -66,35 +86,43 @@ def accept(context: Context, arrival: Arrival, wake: Callable[[str], None]) -> K
 
     A repeat (same vendor id or key, same body) answers as the first did and changes nothing. The same key with another
     body is `KeyReused`. The same vendor id with another body is kept as a revision, in quarantine.
+
+    Of what was erased only the keys are left. Whatever comes under one of them is answered as a repeat, and not stored:
+    a vendor that sends again must not bring back what a person had erased. That it came is on record, once a day. Where
+    only its time was over, what comes is new, and kept.
     """
     for attempt in range(1, _TRIES + 1):
         try:
             return _accept_once(context, arrival, wake)
-        except IntegrityError:
-            # Another request with the same key, or a reference drawn twice, won the race: look again.
+        except (IntegrityError, _ErasedMeanwhile):
+            # Another request with the same key, a reference drawn twice, or an erasure won the race: look again.
             if attempt == _TRIES:
                 raise
     raise AssertionError("unreachable")
 
 
 def _accept_once(context: Context, arrival: Arrival, wake: Callable[[str], None]) -> Kept | KeyReused:
-    keys = _keys(context, arrival)
     body_index = context.vault.blind_index("body", arrival.body)
-    earlier = _earlier(context, arrival.source, keys, body_index)
-    revision_of = None
+    keys, earlier = _look_up(context, arrival.source, _keys(context, arrival), body_index)
+    original = None
     for known in earlier:
+        if known.is_erased:
+            return _not_stored(context, arrival, known)
         if known.same_body:
-            return Kept(known.submission_id, known.reference, known.first_status, repeated=True)
+            return known.again
         if known.kind == "idempotency_key":
             return KeyReused(known.reference)
-        revision_of = known.submission_id
-    if revision_of is not None:
+        original = known
+    if original is not None:
         # The revision's own name, so that its repeats are recognised too.
         keys = {"revision": context.vault.blind_index("revision", f"{arrival.vendor_id}\0".encode() + body_index)}
-        for known in _earlier(context, arrival.source, keys, body_index):
-            return Kept(known.submission_id, known.reference, known.first_status, repeated=True)
+        keys, earlier = _look_up(context, arrival.source, keys, body_index)
+        for known in earlier:
+            return _not_stored(context, arrival, known) if known.is_erased else known.again
     with begin(context.database, context.keys, actions.source(arrival.source), arrival.request_id) as unit:
-        kept = _keep(context, unit, arrival, keys, body_index, revision_of)
+        if original is not None and _erased_meanwhile(unit, original.submission_id):
+            raise _ErasedMeanwhile
+        kept = _keep(context, unit, arrival, keys, body_index, original.submission_id if original else None)
     for lane in unit.fed_lanes:
         wake(lane)
     return kept
@@ -155,10 +183,49 @@ def _keep(
     return Kept(submission_id, reference, SubmissionStatus.QUARANTINED, repeated=False)
 
 
+def _erased_meanwhile(unit: UnitOfWork, submission_id: uuid.UUID) -> bool:
+    """Asked under its lock: an erasure takes the revisions that it finds with it."""
+    return unit.lock([submission_id])[submission_id].status is SubmissionStatus.ERASED
+
+
+def _not_stored(context: Context, arrival: Arrival, known: _Earlier) -> Kept:
+    """Answer what was erased and came again, and put it on record unless that was done within a day."""
+    with begin(context.database, context.keys, actions.source(arrival.source), arrival.request_id) as unit:
+        unit.lock([known.submission_id])
+        told = select(AuditEvent.id).where(
+            AuditEvent.submission_id == known.submission_id,
+            AuditEvent.action == Action.SUBMISSION_NOT_STORED.value,
+            AuditEvent.occurred_at > unit.now - _TOLD_EVERY,
+        )
+        if unit.connection.execute(told.limit(1)).first() is None:
+            unit.record(known.submission_id, Action.SUBMISSION_NOT_STORED, {Detail.SOURCE: arrival.source})
+    return known.again
+
+
 def _keys(context: Context, arrival: Arrival) -> dict[str, bytes]:
     given = {"idempotency_key": arrival.idempotency_key, "vendor_id": arrival.vendor_id}
     index = context.vault.blind_index
     return {kind: index(kind, f"{arrival.source}\0{value}") for kind, value in given.items() if value is not None}
+
+
+def _look_up(
+    context: Context, source: str, keys: dict[str, bytes], body_index: bytes
+) -> tuple[dict[str, bytes], list[_Earlier]]:
+    """What earlier arrivals under these keys made, and the keys for a new one.
+
+    The keys of what is over stay taken: the next under the same gets one made from it and from what it stood for, so
+    that repeats of that one are recognised in turn.
+    """
+    while True:
+        earlier = _earlier(context, source, keys, body_index)
+        over = [known for known in earlier if known.is_over]
+        if not over:
+            return keys, earlier
+        again = {
+            known.kind: context.vault.blind_index("again", keys[known.kind] + known.submission_id.bytes)
+            for known in over
+        }
+        keys = {**keys, **again}
 
 
 def _earlier(context: Context, source: str, keys: dict[str, bytes], body_index: bytes) -> list[_Earlier]:
@@ -166,8 +233,17 @@ def _earlier(context: Context, source: str, keys: dict[str, bytes], body_index: 
     if not keys:
         return []
     statement = (
-        select(IntakeKey.kind, IntakeKey.body_index, Submission.id, Submission.reference, Submission.revision_of)
+        select(
+            IntakeKey.kind,
+            IntakeKey.body_index,
+            Submission.id,
+            Submission.reference,
+            Submission.revision_of,
+            Submission.status,
+            Erasure.cause,
+        )
         .join(Submission, Submission.id == IntakeKey.submission_id)
+        .outerjoin(Erasure, Erasure.submission_id == Submission.id)
         .where(IntakeKey.source == source, IntakeKey.kind.in_(keys), IntakeKey.key_index.in_(list(keys.values())))
         .order_by(IntakeKey.kind)
     )
@@ -179,6 +255,8 @@ def _earlier(context: Context, source: str, keys: dict[str, bytes], body_index: 
                 row.id,
                 row.reference,
                 SubmissionStatus.RECEIVED if row.revision_of is None else SubmissionStatus.QUARANTINED,
+                row.status == SubmissionStatus.ERASED,
+                Cause(row.cause) if row.cause is not None else None,
             )
             for row in connection.execute(statement)
         ]

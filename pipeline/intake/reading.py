@@ -2,12 +2,17 @@
 
 from collections.abc import Mapping
 
-from config.screening import Screening
+import orjson
+
+from config.screening import LANGUAGES, Screening
 from config.sources import Adapter, Source, Sources
 from pipeline.intake.json_api import read_submission
 from pipeline.intake.mapping import MappingFailure, map_fields
 from pipeline.intake.payload import PayloadMistake, read_object
 from pipeline.intake.webflow import read_form
+
+HOSTED_SOURCE = "screening"
+"""The id in `sources.yaml` of our own form."""
 
 
 class Unreadable(Exception):
@@ -29,6 +34,14 @@ def read_answers(sources: Sources, screening: Screening, source_id: str, body: b
         raise Unreadable(mistake.rule.value) from None
     except MappingFailure as failure:
         raise Unreadable(failure.reason.value) from None
+
+
+def read_form_language(source_id: str, body: bytes) -> str | None:
+    """The language in which the form was shown, as only our own says; of a body that `read_answers` could read."""
+    if source_id != HOSTED_SOURCE:
+        return None
+    language = orjson.loads(body).get("form_language")
+    return language if language in LANGUAGES else None
 
 
 def _answers(source: Source, screening: Screening, body: bytes) -> Mapping[str, object]:

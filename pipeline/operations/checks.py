@@ -20,10 +20,12 @@ from config.screening import load_screening
 from config.settings import PREFIX, MailTransport, Settings
 from config.sources import load_sources
 from config.yaml_file import ConfigurationMistake
+from pipeline.audit.signing import PRIVATE_FILE
+from pipeline.consent.stopped import unknown_texts
 from pipeline.db import Database
 from pipeline.email.kinds import RULES, WhenUncertain
 from pipeline.email.message import Sender
-from pipeline.keys import KeyProblem, load_keysets
+from pipeline.keys import KeyProblem, KeyPurpose, load_keysets
 from pipeline.models import ProviderVersion
 from pipeline.operations.opening import open_database, open_keys
 from pipeline.schema import SchemaProblem
@@ -61,6 +63,7 @@ def run_checks(
     yield from _files(settings, secrets_folder)
     yield _keys(settings)
     yield from _database(settings)
+    yield from _consent_texts(settings)
     yield _broker(settings, broker_answers)
     yield from _mail(settings)
     yield from _receipts(settings)
@@ -85,21 +88,33 @@ def _files(settings: Settings, secrets_folder: Path | None) -> Iterator[Check]:
         yield Check("secret", Outcome.WARNING, told)
 
 
+def _needed(settings: Settings) -> frozenset[KeyPurpose]:
+    """The keysets that must be there: with the key that signs and neither `vault` nor `index`, it is a sequencer's
+    folder, which is to hold no key of people's data.
+    """
+    folder = settings.effective_keys_dir
+    peoples = any((folder / f"{purpose}.json").exists() for purpose in (KeyPurpose.VAULT, KeyPurpose.INDEX))
+    sequencers = (folder / PRIVATE_FILE).exists() and not peoples
+    return frozenset({KeyPurpose.AUDIT}) if sequencers else frozenset(KeyPurpose)
+
+
 def _keys(settings: Settings) -> Check:
+    needed = _needed(settings)
     try:
-        load_keysets(settings.effective_keys_dir)
+        load_keysets(settings.effective_keys_dir, purposes=needed)
     except KeyProblem as problem:
         if settings.may_create_keys and not settings.effective_keys_dir.exists():
             return Check("keys", Outcome.WARNING, "not there yet: the first `careroute up` or `migrate` makes them")
         return Check("keys", Outcome.FAILED, str(problem))
-    return Check("keys", Outcome.GOOD, f"in {settings.effective_keys_dir}")
+    only = "" if needed == frozenset(KeyPurpose) else ", for the lane sequence only"
+    return Check("keys", Outcome.GOOD, f"in {settings.effective_keys_dir}{only}")
 
 
 def _database(settings: Settings) -> Iterator[Check]:
     try:
         with open_database(settings) as database:
             yield Check("database", Outcome.GOOD, "answers, and has this version's schema")
-            open_keys(settings, database)
+            open_keys(settings, database, _needed(settings))
             yield Check("database keys", Outcome.GOOD, "written with these keysets")
             if not _has_providers(database):
                 yield Check("network", Outcome.WARNING, "no provider is published: run `careroute migrate`")
@@ -108,6 +123,22 @@ def _database(settings: Settings) -> Iterator[Check]:
     except DBAPIError as error:
         told = f"does not answer ({type(error.orig).__name__}): check CAREROUTE_DATABASE_URL, and that it is up"
         yield Check("database", Outcome.FAILED, told)
+
+
+def _consent_texts(settings: Settings) -> Iterator[Check]:
+    """Whether what requests agreed to is still known. What keeps it from being read, other checks tell."""
+    try:
+        consent = load_screening(settings.screening_file).consent("consent_share")
+        with open_database(settings) as database, database.read() as connection:
+            unknown = unknown_texts(connection, [text.version for text in consent.versions])
+    except (ConfigurationMistake, SchemaProblem, DBAPIError):
+        return
+    if unknown:
+        told = (
+            f"{settings.screening_file} has no consent_share of version {', '.join(unknown)} any more: requests that "
+            "agreed to it are offered to nobody. Put its text back under `earlier:`, then run `careroute migrate`"
+        )
+        yield Check("consent texts", Outcome.WARNING, told)
 
 
 def _broker(settings: Settings, broker_answers: Callable[[str], bool]) -> Check:

@@ -13,7 +13,7 @@ from pipeline.email.kinds import RULES, EmailKind
 from pipeline.keys import Keys
 from pipeline.models import DeadJob, Email
 from pipeline.outreach import EMAIL_LANE
-from pipeline.status import EmailStatus, SubmissionStatus, check_email
+from pipeline.status import STOPPED, EmailStatus, check_email
 from pipeline.unit_of_work import UnitOfWork, begin
 
 _BATCH = 500
@@ -107,7 +107,7 @@ def _retry(unit: UnitOfWork, ids: Sequence[int], *, resend_uncertain: bool) -> R
     for letter in _take(unit, ids):
         if letter.email_status is EmailStatus.UNCERTAIN and not resend_uncertain:
             uncertain.append(letter)
-        elif letter.email_status in _SETTLED or _is_withdrawn(unit, letter):
+        elif letter.email_status in _SETTLED or _is_stopped(unit, letter):
             settled.append(letter)
         else:
             retried.append(letter)
@@ -123,12 +123,12 @@ def _retry(unit: UnitOfWork, ids: Sequence[int], *, resend_uncertain: bool) -> R
     return Retried(_ids(retried), _ids(uncertain), _ids(settled))
 
 
-def _is_withdrawn(unit: UnitOfWork, letter: DeadLetter) -> bool:
-    """Whether the person stopped everything: then nothing more is done, and nobody is written to but to say so."""
+def _is_stopped(unit: UnitOfWork, letter: DeadLetter) -> bool:
+    """Whether everything was stopped, or erased: then nothing more is done, and nobody is written to but to say so."""
     if letter.email_kind is not None and RULES[letter.email_kind].survives_withdrawal:
         return False
     head = unit.heads.get(letter.submission_id) if letter.submission_id else None
-    return head is not None and head.status is SubmissionStatus.WITHDRAWN
+    return head is not None and head.status in STOPPED
 
 
 def _take(unit: UnitOfWork, ids: Sequence[int]) -> list[DeadLetter]:

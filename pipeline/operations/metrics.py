@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from config.settings import MailTransport, Settings
+from pipeline.audit.anchors import DIRECTORY, ENDPOINT
 from pipeline.breaker import OPEN
 from pipeline.email.kinds import MailClass
+from pipeline.operations.log_report import LogReport
 from pipeline.operations.status_report import ACCEPTED, REFUSED, REPEATED, MailReport, SourceReport, StatusReport
 from pipeline.receipts.events import SENDGRID, EventKind, Tally
 
@@ -64,6 +66,8 @@ def families(report: StatusReport, settings: Settings) -> Iterator[Family]:
     yield Family("careroute_lane_paused", "gauge", "1 while a lane is paused.", paused)
     waiting = (({"place": "quarantine"}, report.quarantined), ({"place": "review"}, report.in_review))
     yield Family("careroute_submissions_waiting", "gauge", "Submissions that wait for a person.", waiting)
+    stopped: tuple[Sample, ...] = (({}, report.stopped),)
+    yield Family("careroute_leads_stopped", "gauge", "Candidates offered to nobody for want of a consent.", stopped)
     if report.sweep_age_seconds is not None:
         age: tuple[Sample, ...] = (({}, report.sweep_age_seconds),)
         yield Family("careroute_sweep_age_seconds", "gauge", "How long ago some process last swept.", age)
@@ -78,6 +82,7 @@ def families(report: StatusReport, settings: Settings) -> Iterator[Family]:
         ),
     )
     yield from _mail(report.mail, settings)
+    yield from _log(report.log, settings)
 
 
 def _outcomes(source: SourceReport) -> Iterator[tuple[str, int]]:
@@ -103,6 +108,25 @@ def _mail(mail: MailReport, settings: Settings) -> Iterator[Family]:
     yield Family("careroute_mail_suppressed", "gauge", "Addresses that are not written to, by class.", suppressed)
     unreachable: tuple[Sample, ...] = (({}, mail.unreachable),)
     yield Family("careroute_mail_unreachable", "gauge", "Recent requests whose person cannot be told.", unreachable)
+
+
+def _log(log: LogReport, settings: Settings) -> Iterator[Family]:
+    """How far the Merkle log lags is lane `sequence`'s `careroute_jobs` and `careroute_lane_oldest_seconds`."""
+    yield Family("careroute_audit_log_size", "gauge", "Records in the Merkle log.", (({}, log.size),))
+    yield Family("careroute_audit_refused", "gauge", "Records that are not as they were written.", (({}, log.refused),))
+    if log.checkpoint is not None:
+        unsigned: tuple[Sample, ...] = (({}, log.size - log.checkpoint.size),)
+        yield Family("careroute_audit_unsigned", "gauge", "Records in the log that no checkpoint covers.", unsigned)
+        age: tuple[Sample, ...] = (({}, log.checkpoint.age_seconds),)
+        yield Family("careroute_audit_checkpoint_age_seconds", "gauge", "How long ago one was last signed.", age)
+    failing = {DIRECTORY: 0.0} | ({ENDPOINT: 0.0} if settings.anchor_url else {})
+    failing |= {name: float(anchor.problem is not None) for name, anchor in log.anchors.items()}
+    yield Family(
+        "careroute_audit_anchor_failing",
+        "gauge",
+        "1 while an anchor does not get new checkpoints; directory: also while signing is refused.",
+        tuple(({"anchor": name}, value) for name, value in failing.items()),
+    )
 
 
 def _reporting(settings: Settings) -> dict[str, Mapping[str, int]]:

@@ -2,14 +2,14 @@
 
 import os
 import pwd
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from config.settings import Settings
 from pipeline.audit import actions
 from pipeline.audit.actions import Actor
 from pipeline.db import Database
-from pipeline.keys import Keys, check_fingerprints, load_keysets
+from pipeline.keys import KeyPurpose, Keys, check_fingerprints, load_keysets
 from pipeline.schema import SchemaProblem, check_schema
 
 
@@ -27,9 +27,9 @@ def open_database(settings: Settings) -> Iterator[Database]:
         database.dispose()
 
 
-def open_keys(settings: Settings, database: Database) -> Keys:
+def open_keys(settings: Settings, database: Database, purposes: Collection[KeyPurpose] = frozenset(KeyPurpose)) -> Keys:
     """The keysets that the database was written with. Raises `KeyProblem`; never creates one."""
-    keys = load_keysets(settings.effective_keys_dir)
+    keys = load_keysets(settings.effective_keys_dir, purposes=purposes)
     check_fingerprints(database, keys)
     return keys
 

@@ -37,8 +37,16 @@ class ReviewRefused(Exception):
     """It cannot be read or decided; nothing was changed. The message says why, and no answer."""
 
 
-class NotOffered(ReviewRefused):
+class Telling(ReviewRefused):
+    """A refusal whose message tells of the person, so that to hear it is an access like reading the case."""
+
+
+class NotOffered(Telling):
     """Programs cannot be offered. The message says of each why; that one does not fit tells of the person."""
+
+
+class ConditionStands(Telling):
+    """The person chose a condition of the list, which an expert does not name."""
 
 
 @dataclass(frozen=True, slots=True)

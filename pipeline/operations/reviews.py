@@ -2,7 +2,8 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -14,13 +15,16 @@ from config.conditions import OTHER
 from pipeline.audit.actions import Action, Actor, Detail
 from pipeline.audit.record import canonical_details
 from pipeline.capacity import Room
+from pipeline.consent import sharing_allowed
 from pipeline.context import Context
 from pipeline.email.kinds import EmailKind
 from pipeline.models import AuditEvent, Review, SealedDocument, Submission
 from pipeline.operations.review_case import (
+    ConditionStands,
     InReview,
     NotOffered,
     ReviewRefused,
+    Telling,
     disclosure_to,
     lock_in_review,
     name_of,
@@ -85,12 +89,12 @@ def name_condition(context: Context, actor: Actor, submission_id: uuid.UUID, con
     """
     if condition_id not in context.conditions.by_id or condition_id == OTHER:
         raise ReviewRefused(f"there is no condition {condition_id} in the list")
-    with begin(context.database, context.keys, actor) as unit:
+    with _told_on_record(context, actor, submission_id), begin(context.database, context.keys, actor) as unit:
         found = lock_in_review(unit, submission_id)
         _refuse_outdated(unit, found)
         answers = found.sealed.open_json(context.vault, Part.ANSWERS)
         if answers.get("condition") != OTHER:
-            raise ReviewRefused("the person chose a condition of the list, which stands")
+            raise ConditionStands("the person chose a condition of the list, which stands")
         told = {"condition": condition_id, "reason": reason.strip()}
         health = _seal(unit, found.sealed, context, told)
         named = answers | {"condition": condition_id}
@@ -120,10 +124,16 @@ def decide(context: Context, actor: Actor, submission_id: uuid.UUID, decision: D
     Whoever comes second, after another expert, a withdrawal or added answers, is refused. Raises `ReviewRefused`
     (nothing was changed) and `SealBroken`.
     """
-    try:
+    with _told_on_record(context, actor, submission_id):
         return _decide(context, actor, submission_id, decision)
-    except NotOffered:
-        # The refusal says which programs fit, so it is an access like reading the case.
+
+
+@contextmanager
+def _told_on_record(context: Context, actor: Actor, submission_id: uuid.UUID) -> Iterator[None]:
+    """Whoever is refused in words that tell of the person hears them after the commit that says so."""
+    try:
+        yield
+    except Telling:
         with begin(context.database, context.keys, actor) as unit:
             record_access(unit, submission_id)
         raise
@@ -138,6 +148,8 @@ def _decide(context: Context, actor: Actor, submission_id: uuid.UUID, decision: 
         key = found.sealed.key(context.vault)
         chosen: tuple[ProgramRecord, ...] = ()
         if decision.candidate:
+            # Whoever decides is told the matches, which say what fits the person.
+            record_access(unit, submission_id)
             chosen = _chosen(decision, found.sealed.parts[Part.ASSESSMENT].open_json(key), in_force, unit.now)
         room = Room(unit.connection, {record.provider_id for record in chosen})
         offers = Offers(context, unit, in_force, room)
@@ -149,7 +161,8 @@ def _decide(context: Context, actor: Actor, submission_id: uuid.UUID, decision: 
         language = str(found.sealed.parts[Part.ANSWERS].open_json(key).get("language") or "en")
         kind = EmailKind.RECOMMENDATION if decision.candidate else EmailKind.NO_MATCH
         queue_email(context, unit, Message(submission_id, kind, TO_PERSON, language, _CAUSE))
-        offers.make_as_ranked(Candidate(submission_id, matches))
+        sharing = sharing_allowed(unit.connection, [submission_id])
+        offers.make_as_ranked(Candidate(sharing[submission_id], matches))
         room.save()
     return matches
 

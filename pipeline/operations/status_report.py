@@ -2,13 +2,14 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import ColumnElement, Connection, case, func, literal_column, select
 
+from pipeline.consent.stopped import count_stopped
 from pipeline.db import UtcDateTime, clock
 from pipeline.engine.sweep import SWEEP
-from pipeline.lane_names import LANE_NAMES
+from pipeline.lane_names import LANE_NAMES, SEQUENCE_LANE
 from pipeline.models import (
     DeadJob,
     Email,
@@ -22,6 +23,7 @@ from pipeline.models import (
     Suppression,
     TransportBreaker,
 )
+from pipeline.operations.log_report import LogReport, read_log
 from pipeline.operations.unreachable import count_unreachable
 from pipeline.outreach import EMAIL_LANE
 from pipeline.status import EmailStatus
@@ -41,7 +43,10 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class LaneReport:
-    """One lane. `oldest_seconds`: how long the job that has been due longest, in flight or not, has been due."""
+    """One lane. `oldest_seconds`: how long the job that has been due longest, in flight or not, has been due.
+
+    Of lane `sequence`, whose work is records and not jobs, what is due are the records that are not in the log yet.
+    """
 
     due: int = 0
     in_flight: int = 0
@@ -96,7 +101,10 @@ class MailReport:
 
 @dataclass(frozen=True, slots=True)
 class StatusReport:
-    """All of it, at one time of the database's clock. `sweep_age_seconds` is None before the first sweep."""
+    """All of it, at one time of the database's clock. `sweep_age_seconds` is None before the first sweep.
+
+    `stopped`: leads that are offered to nobody more for want of a consent or of its text (`consent.stopped`).
+    """
 
     at: dt.datetime
     lanes: Mapping[str, LaneReport]
@@ -104,25 +112,30 @@ class StatusReport:
     sweep_age_seconds: float | None
     quarantined: int
     in_review: int
+    stopped: int = 0
     mail: MailReport = field(default_factory=MailReport)
+    log: LogReport = field(default_factory=LogReport)
 
 
 def read_status(connection: Connection) -> StatusReport:
     """The report. Lanes of a newer version are shown too, after our own."""
     now: dt.datetime = connection.execute(select(_clock(connection))).scalar_one()
     swept = connection.execute(select(Heartbeat.at).where(Heartbeat.name == SWEEP)).scalar()
+    log = read_log(connection, now)
     return StatusReport(
         at=now,
-        lanes=_lanes(connection, now),
+        lanes=_lanes(connection, now, log),
         sources=_sources(connection),
         sweep_age_seconds=_seconds(swept, now),
         quarantined=_count(connection, Quarantine.submission_id),
         in_review=_count(connection, Review.submission_id),
+        stopped=count_stopped(connection),
         mail=_mail(connection, now),
+        log=log,
     )
 
 
-def _lanes(connection: Connection, now: dt.datetime) -> dict[str, LaneReport]:
+def _lanes(connection: Connection, now: dt.datetime, log: LogReport) -> dict[str, LaneReport]:
     due, held = Job.due_at <= _clock(connection), Job.lease_until.is_not(None)
     jobs = select(
         Job.lane,
@@ -142,7 +155,8 @@ def _lanes(connection: Connection, now: dt.datetime) -> dict[str, LaneReport]:
         due_now, in_flight, delayed, oldest = by_lane.get(lane, (0, 0, 0, None))
         age = _seconds(oldest, now)
         reports[lane] = LaneReport(due_now, in_flight, delayed, dead.get(lane, 0), age, pauses.get(lane))
-    return reports
+    sequence = replace(reports[SEQUENCE_LANE], due=log.pending, oldest_seconds=log.oldest_seconds)
+    return reports | {SEQUENCE_LANE: sequence}
 
 
 def _sources(connection: Connection) -> dict[str, SourceReport]:

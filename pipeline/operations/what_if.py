@@ -1,7 +1,7 @@
 """What would have come of stored submissions under a draft of the network. Nothing is changed, nobody is told.
 
 A draft may ask for one answer alone, so that which submissions turn out otherwise tells who gave it: whoever is shown
-that has to go on record with each of them first (`disclose`). Counts name nobody.
+that has to go on record with each of them first (`disclose`). Counts name nobody, unless they are of a few people.
 
 Both networks are judged in the same way: each submission, in the order received, goes to the best matches that its
 consent allows at one time, whether or not they have room; that shows where a cap would be passed.
@@ -10,7 +10,7 @@ consent allows at one time, whether or not they have room; that shows where a ca
 import datetime as dt
 import uuid
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -30,6 +30,8 @@ from pipeline.vault import SealBroken, Vault
 
 SCORED = (SubmissionStatus.CANDIDATE, SubmissionStatus.NO_MATCH, SubmissionStatus.NEEDS_REVIEW)
 PURPOSE = "what_if"
+FEWEST_COUNTED = 11
+"""Counts of fewer people say too much of each: CMS shows no cell of ten or less (its cell suppression policy)."""
 _BATCH = 500
 _TICK = dt.timedelta(microseconds=1)
 
@@ -134,9 +136,9 @@ def what_if(
     return tally.outlook(now, then)
 
 
-def disclose(unit: UnitOfWork, outlook: Outlook) -> None:
-    """Put on record with each submission that would come out otherwise that it is named. To be committed first."""
-    ids = sorted(each.submission_id for each in outlook.moved)
+def disclose(unit: UnitOfWork, submission_ids: Iterable[uuid.UUID]) -> None:
+    """Put on record with each submission that somebody learns how it would come out. To be committed first."""
+    ids = sorted(submission_ids)
     for start in range(0, len(ids), _BATCH):
         unit.lock(ids[start : start + _BATCH])
     for submission_id in ids:

@@ -10,21 +10,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, select, update
 
 from pipeline import bulk
 from pipeline.audit.actions import Action, Detail
 from pipeline.audit.record import DetailValue
 from pipeline.email.kinds import RULES, EmailKind, Reader, WhenUncertain
 from pipeline.ledger import ClaimedJob
-from pipeline.models import DeadJob, Email, Job
+from pipeline.models import DeadJob, Email, Job, MailEvent
 from pipeline.outreach import EMAIL_LANE
 from pipeline.receipts.events import EventKind, Tally
 from pipeline.receipts.history import read_histories, suppression_reason
 from pipeline.receipts.matching import Attempt, StoredEvent, written_to
 from pipeline.receipts.merging import DID_NOT_ARRIVE, RANK, SAYS
 from pipeline.receipts.storing import count_events
-from pipeline.status import EmailStatus, SubmissionStatus
+from pipeline.status import STOPPED, EmailStatus, SubmissionStatus
 from pipeline.suppression import Reason, suppress
 from pipeline.unit_of_work import UnitOfWork
 
@@ -118,6 +118,7 @@ class _Applying:
         self._remove_dead_letters({mail.id for mail in moved})
         learnt = {attempt: id_ for each in self._histories.values() for attempt, id_ in each.learnt.items()}
         _write_events(self._unit.connection, self._applied, learnt)
+        self._forget_addresses()
         for transport, number in self._unmatched.items():
             count_events(self._unit.connection, transport, {Tally.UNMATCHED.value: number})
 
@@ -164,10 +165,27 @@ class _Applying:
         if job_id is not None:
             self._unit.connection.execute(delete(Job).where(Job.id == job_id))
 
+    def _forget_addresses(self) -> None:
+        """Of what came in about emails of erased submissions, or about none: it has done its work, and names somebody's
+        address.
+        """
+        unmatched = [event_id for event_id, email_id, *_ in self._applied if email_id is None]
+        if unmatched:
+            statement = update(MailEvent).where(MailEvent.id.in_(unmatched))
+            self._unit.connection.execute(statement.values(address_index=None))
+        events = [event_id for event_id, email_id, *_ in self._applied if email_id is not None]
+        erased = [id_ for id_, mail in self._mails.items() if self._is_erased(mail)]
+        if events and erased:
+            statement = update(MailEvent).where(MailEvent.id.in_(events), MailEvent.email_id.in_(erased))
+            self._unit.connection.execute(statement.values(address_index=None))
+
+    def _is_erased(self, mail: _Mail) -> bool:
+        return self._unit.heads[mail.submission_id].status is SubmissionStatus.ERASED
+
     def _asks_people(self, mail: _Mail) -> bool:
         rules = RULES[mail.kind]
-        withdrawn = self._unit.heads[mail.submission_id].status is SubmissionStatus.WITHDRAWN
-        if withdrawn and not rules.survives_withdrawal:
+        stopped = self._unit.heads[mail.submission_id].status in STOPPED
+        if stopped and not rules.survives_withdrawal:
             return False
         return rules.reader is Reader.PROVIDER or rules.when_uncertain is WhenUncertain.ASK
 

@@ -12,6 +12,7 @@
     asking     what to ask a person whose request waits for an answer that would decide it
     adding     such answers are added; the request is scored again
     stopping   "this wasn't me": everything stops (`pipeline.withdrawal`)
+    consenting a consent is taken back, for one provider, for all, or to be written to (`pipeline.consent`)
     new_link   somebody who lost the email asks for another link
 
 Facts leave only together with a committed `facts:disclosed` record.

@@ -2,18 +2,19 @@
 
 import datetime as dt
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, select
 
 from config.screening import LANGUAGES
 from pipeline.audit import actions
-from pipeline.audit.actions import Action, Actor, Detail
+from pipeline.audit.actions import Action, Actor, ActorKind, Detail
 from pipeline.audit.record import canonical_details
+from pipeline.consent import Sharing, sharing_allowed
 from pipeline.models import AuditEvent, Email, Referral, SecureLink, Submission
 from pipeline.secure_link import Audience, token_hash
-from pipeline.status import ReferralStatus, SubmissionStatus
+from pipeline.status import STOPPED, ReferralStatus, SubmissionStatus
 from pipeline.unit_of_work import UnitOfWork
 
 ATTEMPTS_BEFORE_LOCK = 5
@@ -25,7 +26,10 @@ for good."""
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link that is neither expired nor revoked. `provider_id` and `referral_status` are there for a provider's."""
+    """A link that is neither expired nor revoked. `provider_id` and `referral_status` are there for a provider's.
+
+    `sharing`, what its person agreed to, is there for a provider's link that was locked.
+    """
 
     id: uuid.UUID
     audience: Audience
@@ -37,6 +41,7 @@ class Link:
     provider_id: str | None
     referral_status: ReferralStatus | None
     referral_expires_at: dt.datetime | None
+    sharing: Sharing | None = None
 
     @property
     def attempts_left(self) -> int:
@@ -50,7 +55,7 @@ class Link:
     @property
     def holder(self) -> Actor:
         """Whoever has the link, a mail scanner perhaps: nothing shows yet that it is the one it was sent to."""
-        return Actor("link", str(self.id))
+        return Actor(ActorKind.LINK, str(self.id))
 
     @property
     def owner(self) -> Actor:
@@ -59,7 +64,7 @@ class Link:
 
     def leads_somewhere(self, now: dt.datetime) -> bool:
         """Whether there is a page behind it: not for what was withdrawn, nor for a referral that is over."""
-        if self.submission_status is SubmissionStatus.WITHDRAWN:
+        if self.submission_status in STOPPED:
             return False
         if self.audience is Audience.PERSON:
             return True
@@ -98,9 +103,16 @@ def find_link(connection: Connection, token: str, now: dt.datetime) -> Link | No
 
 
 def lock_link(unit: UnitOfWork, link: Link) -> Link | None:
-    """Lock the link's submission until the commit, and read the link again: it may have ended meanwhile."""
+    """Lock the link's submission until the commit, and read the link again: it may have ended meanwhile.
+
+    A provider's link ends with the person's consent to share with it.
+    """
     unit.lock([link.submission_id])
-    return _read(unit.connection, _links().where(SecureLink.id == link.id), unit.now)
+    found = _read(unit.connection, _links().where(SecureLink.id == link.id), unit.now)
+    if found is None or found.provider_id is None:
+        return found
+    sharing = sharing_allowed(unit.connection, [found.submission_id])[found.submission_id]
+    return replace(found, sharing=sharing) if sharing.with_provider(found.provider_id) else None
 
 
 def lock_of(connection: Connection, link: Link, now: dt.datetime) -> Locked | None:

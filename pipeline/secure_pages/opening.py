@@ -7,10 +7,11 @@ from sqlalchemy import Connection, update
 
 from pipeline import protected
 from pipeline.audit.actions import Action, Detail
+from pipeline.consent.disclosing import disclose_to_provider
 from pipeline.context import Context
 from pipeline.db import utc_now
 from pipeline.models import SecureLink
-from pipeline.outreach import TO_PERSON, to_provider
+from pipeline.outreach import TO_PERSON
 from pipeline.protected import Purpose
 from pipeline.protected_parts import open_answers
 from pipeline.secure_pages.code import use_code
@@ -124,13 +125,12 @@ def open_page(
 def disclose(
     context: Context, unit: UnitOfWork, link: Link, sealed: Sealed, language: str
 ) -> PersonView | ReferralView:
-    """Read what is behind an opened link, and record that it is shown."""
+    """Read what is behind an opened link that was locked, and record that it is shown."""
     if link.provider_id is None:
         to_person = protected.disclose(unit, link.submission_id, Purpose.OWN_REQUEST, TO_PERSON, about(link))
         return read_person_view(context, unit.connection, link, sealed, language, to_person)
     details = {**about(link), Detail.PROVIDER: link.provider_id, Detail.REFERRAL: str(link.referral_id)}
-    recipient = to_provider(link.provider_id)
-    disclosure = protected.disclose(unit, link.submission_id, Purpose.REFERRAL, recipient, details)
+    disclosure = disclose_to_provider(unit, link.sharing, link.provider_id, details)
     return read_referral_view(context, unit.connection, link, sealed, language, disclosure)
 
 

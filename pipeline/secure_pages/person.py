@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection
@@ -10,6 +10,8 @@ from sqlalchemy import Connection
 from config.conditions import OTHER, Evidence
 from config.providers import Program, ProviderDocument
 from config.screening import Question
+from pipeline.consent.ledger import NEVER_SAID, Standing, read_standings
+from pipeline.consent.purposes import ConsentPurpose, one_provider
 from pipeline.context import Context
 from pipeline.protected import Disclosure
 from pipeline.protected_parts import ProtectedAnswers, open_answers, open_assessment
@@ -28,7 +30,10 @@ from pipeline.validation import Answer
 
 @dataclass(frozen=True, slots=True)
 class Recommended:
-    """One match, as the provider version it names was published. `shared`: the provider may see the answers now."""
+    """One match, as the provider version it names was published.
+
+    `shared`: the provider may see the answers now. `stopped`: the person took that back, for this provider for good.
+    """
 
     rank: int
     document: ProviderDocument
@@ -36,6 +41,7 @@ class Recommended:
     locations: tuple[str, ...]
     explanation: PersonExplanation
     shared: bool
+    stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,8 @@ class PersonView:
 
     With `expert_decided`, an expert chose them: not all of their criteria need fit the answers.
 
-    By the consent, `recipients_open` providers see the answers at one time, and `recipients_total` ever.
+    By the consent, `recipients_open` providers see the answers at one time, and `recipients_total` ever. `contact` and
+    `sharing` say which consents are live.
     """
 
     language: str
@@ -66,12 +73,38 @@ class PersonView:
     recipients_total: int = 0
     questions: tuple[Asked, ...] = ()
     expert_decided: bool = False
+    contact: bool = False
+    sharing: bool = False
 
 
 def read_person_view(
     context: Context, connection: Connection, link: Link, sealed: Sealed, language: str, disclosure: Disclosure
 ) -> PersonView:
     """Raises `SealBroken`."""
+    standings = read_standings(connection, [link.submission_id], ConsentPurpose)
+    contact, share = (
+        standings.get((link.submission_id, each), NEVER_SAID) for each in (ConsentPurpose.CONTACT, ConsentPurpose.SHARE)
+    )
+    view = _view_by_status(context, connection, link, sealed, language, disclosure)
+    agreed = context.screening.consent("consent_share").of_version(share.text_version)
+    return replace(
+        view,
+        recommended=tuple(_with_stopped(each, share) for each in view.recommended),
+        contact=contact.live,
+        sharing=share.live,
+        recipients_open=agreed.recipients_open if agreed else 0,
+        recipients_total=agreed.recipients_total if agreed else 0,
+    )
+
+
+def _with_stopped(found: Recommended, share: Standing) -> Recommended:
+    stopped = share.apart.get(one_provider(found.document.id)) is False
+    return replace(found, shared=found.shared and not stopped, stopped=stopped)
+
+
+def _view_by_status(
+    context: Context, connection: Connection, link: Link, sealed: Sealed, language: str, disclosure: Disclosure
+) -> PersonView:
     if link.submission_status is SubmissionStatus.NEEDS_REVIEW:
         questions = tuple(
             Asked(each.question, each.wording, None if each.answer is None else disclosure.reveal(each.answer))
@@ -83,7 +116,6 @@ def read_person_view(
     answers = open_answers(context, sealed)
     wording = Wording(context.screening, context.conditions, language)
     condition, evidence = condition_in_words(wording, answers, disclosure)
-    consent = context.screening.consent("consent_share")
     explanation = disclosure.reveal(open_assessment(context, sealed))
     matches = read_matches(connection, [sealed.submission_id]).get(sealed.submission_id, [])
     return PersonView(
@@ -100,8 +132,6 @@ def read_person_view(
             str(disclosure.reveal(answers["country"])),
             _sharing(connection, sealed.submission_id),
         ),
-        recipients_open=consent.recipients_open,
-        recipients_total=consent.recipients_total,
         expert_decided=by_expert(explanation),
     )
 

@@ -1,14 +1,11 @@
 """The button "This wasn't me" on a person's page. It needs only the link: a stranger knows no second factor."""
 
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
-
+from pipeline.consent.withdrawing import joined_to
 from pipeline.context import Context
 from pipeline.db import utc_now
-from pipeline.models import Duplicate
 from pipeline.secure_pages.link import Closed, Link, find_link, lock_link
 from pipeline.unit_of_work import begin
 from pipeline.withdrawal import withdraw
@@ -32,7 +29,7 @@ def stop(context: Context, token: str, request_id: str, wake: Callable[[str], No
     if found is None or found.provider_id is not None:
         return Closed()
     with begin(context.database, context.keys, found.owner, request_id) as unit:
-        stopped = [found.submission_id, *_joined_to(unit.connection, found.submission_id)]
+        stopped = [found.submission_id, *joined_to(unit.connection, found.submission_id)]
         unit.lock(stopped)
         link = lock_link(unit, found)
         if link is None:
@@ -42,9 +39,3 @@ def stop(context: Context, token: str, request_id: str, wake: Callable[[str], No
     for lane in unit.fed_lanes:
         wake(lane)
     return Stopped(found)
-
-
-def _joined_to(connection: Connection, submission_id: uuid.UUID) -> list[uuid.UUID]:
-    """The earlier request that a duplicate repeats. Known before the lock: it is written before any link, for good."""
-    statement = select(Duplicate.duplicate_of).where(Duplicate.submission_id == submission_id)
-    return list(connection.execute(statement).scalars())

@@ -20,7 +20,7 @@ from pipeline.protected import Protected
 from pipeline.protected_parts import open_address
 from pipeline.stages.letter_details import Material, cleared_kinds, read_material
 from pipeline.status import EmailStatus, ReferralStatus
-from pipeline.submission import Part, Sealed, read_sealed
+from pipeline.submission import Part, Sealed, read_erased, read_sealed
 from pipeline.suppression import Reason, address_index, read_suppressions
 
 WAITING = (EmailStatus.QUEUED, EmailStatus.UNCERTAIN, EmailStatus.BOUNCED, EmailStatus.DROPPED)
@@ -69,7 +69,9 @@ class Addressing:
         self._parts = [Part.ANSWERS, Part.PROBLEMS, *([Part.ASSESSMENT] if self._with_facts else [])]
 
     def read(self, connection: Connection, email_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Letter]:
-        """The letters of those emails that have something left to do and whose submission still has its key."""
+        """The letters of those emails that have something left to do. Of an erased submission they have no key: one
+        that says nothing but the reference can still be sent, and what became of the others is still to be settled.
+        """
         rows = connection.execute(
             select(
                 Email.id,
@@ -99,6 +101,7 @@ class Addressing:
         suppressed = read_suppressions(connection, {index for index in indexes.values() if index is not None})
         with_facts = [row for row in rows if row.kind in self._with_facts]
         material = read_material(self._context, connection, in_force, with_facts, sealed)
+        sealed |= read_erased(connection, {row.submission_id for row in rows} - sealed.keys())
         letters = {}
         for row in rows:
             if row.submission_id not in sealed:

@@ -22,6 +22,7 @@ from pipeline.audit import actions
 from pipeline.audit.actions import Action, Detail
 from pipeline.audit.record import DetailValue
 from pipeline.breaker import Breaker, BreakerState, read_breaker
+from pipeline.consent.mail import AboutToLeave, hold_back
 from pipeline.context import Context
 from pipeline.db import utc_now
 from pipeline.email.kinds import RULES, Form, Reader, WhenUncertain
@@ -30,6 +31,7 @@ from pipeline.email.message import Outgoing, Sender, compose
 from pipeline.email.render import render
 from pipeline.engine.lease import Lease
 from pipeline.engine.stage import Done, Failed, LaneFailure, PermanentFailure, Stage, Verdict
+from pipeline.erasure.rendered import discard_late
 from pipeline.ledger import ClaimedJob
 from pipeline.models import EmailAttempt
 from pipeline.outreach import EMAIL_LANE
@@ -168,6 +170,9 @@ class DeliverStage(Stage):
             return self._verdict(job, Called(LOST_CALL, letter.attempt_id, letter.address_index))
         if letter.arrived:
             return Done(job, Settled(EmailStatus.DELIVERED, "its link was followed"))
+        if letter.sealed.is_erased and not rules.survives_withdrawal:
+            open_still = letter.status in {EmailStatus.QUEUED, EmailStatus.UNCERTAIN}
+            return Done(job, Settled(EmailStatus.CANCELLED, "erased") if open_still else None)
         if not letter.still_of_use:
             never_sent = letter.status is EmailStatus.QUEUED
             return Done(job, Settled(EmailStatus.CANCELLED, "no longer of use") if never_sent else None)
@@ -195,7 +200,8 @@ class DeliverStage(Stage):
     def _mark(self, written: Sequence[Written]) -> set[int]:
         """Commit the attempt ids, and return the ids of the jobs whose emails got one.
 
-        Only emails that are still queued, to addresses that were not suppressed since, by jobs that are still held.
+        Only emails that are still queued, to addresses that were not suppressed since, by jobs that are still held, and
+        whose consent is live: without it they are cancelled here.
 
         That facts are about to leave in full forms is put on record in the same transaction.
         """
@@ -206,6 +212,7 @@ class DeliverStage(Stage):
             held = ledger.hold(connection, [each.job for each in written])
             # As everywhere: jobs, then submissions, then emails. A withdrawal locks the same emails in another order.
             unit.lock(each.job.submission_id for each in written if each.job.submission_id is not None)
+            refused = hold_back(unit, [_about_to_leave(each) for each in written if each.job.id in held])
             rows = bulk.fetch(
                 connection,
                 "UPDATE email SET attempt_id = v.attempt_id, transport = v.transport, content_hash = v.content_hash "
@@ -230,7 +237,7 @@ class DeliverStage(Stage):
                         RULES[each.letter.kind].mail_class.value,
                     )
                     for each in written
-                    if each.job.id in held
+                    if each.job.id in held and each.letter.email_id not in refused
                 ],
             )
             emails = {row[0] if isinstance(row[0], uuid.UUID) else uuid.UUID(row[0]) for row in rows}
@@ -305,11 +312,19 @@ class DeliverStage(Stage):
 
     def record(self, unit: UnitOfWork, verdicts: Sequence[Verdict]) -> None:
         record_outcomes(unit, verdicts, self._transport, self._disclosure)
+        # Also what is settled without a call: a process that died over it may have written the file.
+        settled = [verdict.job for verdict in verdicts if isinstance(verdict.result, Called | Settled)]
+        discard_late(unit, self._context.settings.effective_mailbox_dir, settled)
         if not self._transport.idempotent:
             self._breaker.save(unit)
 
     def bury(self, unit: UnitOfWork, jobs: Sequence[tuple[ClaimedJob, str]]) -> None:
         bury_emails(unit, jobs)
+
+
+def _about_to_leave(each: Written) -> AboutToLeave:
+    letter = each.letter
+    return AboutToLeave(letter.email_id, letter.sealed.submission_id, letter.kind, letter.recipient)
 
 
 def _as_it_was(job: ClaimedJob) -> Failed:

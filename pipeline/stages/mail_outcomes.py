@@ -15,7 +15,7 @@ from pipeline.engine.stage import Verdict
 from pipeline.ledger import ClaimedJob
 from pipeline.models import Email
 from pipeline.protected import Disclosure
-from pipeline.status import EmailStatus, SubmissionStatus, check_email
+from pipeline.status import STOPPED, EmailStatus, check_email
 from pipeline.suppression import Reason, suppress
 from pipeline.transports.receipt import Receipt, SendOutcome, Transport
 from pipeline.unit_of_work import UnitOfWork
@@ -149,7 +149,7 @@ def _record_settled(unit: UnitOfWork, job: ClaimedJob, row: Row[Any], settled: S
 def _is_stopped(unit: UnitOfWork, job: ClaimedJob, row: Row[Any]) -> bool:
     if job.submission_id is None or RULES[EmailKind(row.kind)].survives_withdrawal:
         return False
-    return unit.heads[job.submission_id].status is SubmissionStatus.WITHDRAWN
+    return unit.heads[job.submission_id].status in STOPPED
 
 
 def _about(row: Row[Any]) -> dict[Detail, DetailValue]:

@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from pipeline.audit.actions import Action
 from pipeline.capacity import Room
+from pipeline.consent import sharing_allowed
 from pipeline.context import Context
 from pipeline.engine.stage import Done, Stage, Verdict
 from pipeline.ledger import ClaimedJob
@@ -15,6 +16,9 @@ from pipeline.providers import NetworkInForce
 from pipeline.referral import HOLDS_THE_FACTS, Candidate, Offers, close, read_matches, read_referrals
 from pipeline.status import ReferralStatus, SubmissionStatus
 from pipeline.unit_of_work import UnitOfWork
+
+_KEEPS_ITS_PLACE = HOLDS_THE_FACTS | {ReferralStatus.WITHDRAWN}
+"""Nobody is asked in the stead of a provider that the person took the answers back from."""
 
 
 class ReferStage(Stage):
@@ -46,11 +50,12 @@ class ReferStage(Stage):
         # All of them before the first offer: the places they give back are there for whoever comes first.
         expired = _close_expired(unit, jobs, referrals, room)
         offers = Offers(self._context, unit, in_force, room)
+        sharing = sharing_allowed(unit.connection, [job.target_id for job in jobs])
         for job in jobs:
             found = referrals.get(job.target_id, [])
-            held = sum(referral.status in HOLDS_THE_FACTS and referral.id not in expired for referral in found)
+            held = sum(referral.status in _KEEPS_ITS_PLACE and referral.id not in expired for referral in found)
             seen = frozenset(referral.provider_id for referral in found)
-            if not offers.make(Candidate(job.target_id, matches.get(job.target_id, []), job, held, seen)):
+            if not offers.make(Candidate(sharing[job.target_id], matches.get(job.target_id, []), job, held, seen)):
                 unit.record(job.target_id, Action.REFERRAL_EXHAUSTED, job=job)
         room.save()
 

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from pipeline.audit.actions import Action, Detail
 from pipeline.capacity import Room, read_standings
+from pipeline.consent import sharing_allowed
 from pipeline.context import Context
 from pipeline.db import utc_now
 from pipeline.email.kinds import EmailKind
@@ -111,8 +112,10 @@ class ScoreStage(Stage):
             return
         room = Room(unit.connection, {match.provider_id for _, result in scored for match in result.matches})
         offers = Offers(self._context, unit, scored[0][1].in_force, room)
+        sharing = sharing_allowed(unit.connection, [job.target_id for job, _ in scored])
         for job, result in scored:
-            insert_matches(unit, job.target_id, offers.make_first(Candidate(job.target_id, result.matches, job)))
+            candidate = Candidate(sharing[job.target_id], result.matches, job)
+            insert_matches(unit, job.target_id, offers.make_first(candidate))
         room.save()
 
     def _record_assessment(self, unit: UnitOfWork, job: ClaimedJob, result: Scored) -> None:

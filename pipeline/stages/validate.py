@@ -7,18 +7,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, delete
 
 from config.plain_name import plain_name
 from pipeline import bulk
 from pipeline.audit.actions import Action, Detail
+from pipeline.consent.ledger import Given, given_in, read_taken_back, text_hashes, write_given
+from pipeline.consent.purposes import Asked, ConsentPurpose
 from pipeline.context import Context
 from pipeline.email.kinds import EmailKind
 from pipeline.engine.stage import Done, Stage, Verdict
-from pipeline.intake.reading import Unreadable, read_answers
+from pipeline.intake.reading import Unreadable, read_answers, read_form_language
 from pipeline.ledger import ClaimedJob
 from pipeline.models import Duplicate, PersonIndex, Quarantine, RecentRequest, SealedDocument
 from pipeline.outreach import TO_PERSON, Message, count_recent_requests, queue_email
+from pipeline.people import PERSON_INDEX, identity
 from pipeline.status import SubmissionStatus
 from pipeline.submission import Part, Sealed, read_sealed
 from pipeline.unit_of_work import UnitOfWork
@@ -48,7 +51,10 @@ _CLAIM_REQUEST = (
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A body that could be read. `problems` is the number of them; without any the submission is valid."""
+    """A body that could be read. `problems` is the number of them; without any the submission is valid.
+
+    `proof` commits to the body, in which the `consents` were given.
+    """
 
     answers: bytes
     problems: bytes | None
@@ -58,6 +64,8 @@ class Checked:
     request: bytes | None
     language: str
     received_at: dt.datetime
+    consents: tuple[Given, ...]
+    proof: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +78,7 @@ class Unmapped:
 class ValidateStage(Stage):
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._text_hashes = text_hashes(context.screening)
 
     def load(self, connection: Connection, jobs: Sequence[ClaimedJob]) -> Mapping[int, Sealed]:
         sealed = read_sealed(connection, [job.target_id for job in jobs], [Part.BODY])
@@ -86,17 +95,21 @@ class ValidateStage(Stage):
         checked = validate(context.screening, context.conditions, raw, item.received_at.date())
         answers = checked.answers
         problems = [[problem.field, problem.rule.value] for problem in checked.problems]
-        email, person, request = answers.get("email"), _person(answers), _request(answers)
+        language = str(answers.get("language") or "en")
+        shown_in = read_form_language(item.source, body) or language
+        email, person, request = answers.get("email"), identity(answers), _request(answers)
         index = context.vault.blind_index
         return Checked(
             answers=key.seal_json(Part.ANSWERS, answers),
             problems=key.seal_json(Part.PROBLEMS, problems) if problems else None,
             problem_count=len(problems),
             email=index("email", str(email).casefold()) if email else None,
-            person=index("person", person) if person else None,
+            person=index(PERSON_INDEX, person) if person else None,
             request=index("request", request) if request else None,
-            language=str(answers.get("language") or "en"),
+            language=language,
             received_at=item.received_at,
+            consents=given_in(answers, shown_in, self._text_hashes),
+            proof=key.commit_to(body),
         )
 
     def record(self, unit: UnitOfWork, verdicts: Sequence[Verdict]) -> None:
@@ -107,13 +120,17 @@ class ValidateStage(Stage):
         ]
         requests = self._count_requests(unit, [result for _, result in read])
         earlier = self._claim_requests(unit, read)
+        taken_back = read_taken_back(unit, [job.target_id for job, _ in read])
+        _hold_nothing_against(unit, taken_back)
         for job, result in read:
             if isinstance(result, Unmapped):
                 self._quarantine(unit, job, result.reason)
             elif self._is_flooded(requests, result):
                 self._quarantine(unit, job, RECIPIENT_LIMIT)
             else:
-                self._record_checked(unit, job, result, earlier.get(job.target_id))
+                self._record_checked(
+                    unit, job, result, earlier.get(job.target_id), taken_back.get(job.target_id, frozenset())
+                )
 
     def _record_checked(
         self,
@@ -121,6 +138,7 @@ class ValidateStage(Stage):
         job: ClaimedJob,
         result: Checked,
         earlier: uuid.UUID | None,
+        taken_back: frozenset[Asked],
     ) -> None:
         submission_id = job.target_id
         self._keep(unit, submission_id, result)
@@ -147,6 +165,10 @@ class ValidateStage(Stage):
             unit.transition(submission_id, SubmissionStatus.VALID, Action.SUBMISSION_VALIDATED, job=job)
             unit.enqueue(SCORE_LANE, submission_id, submission_id)
             kind = EmailKind.CONFIRMATION
+        if result.problems is None:
+            # Of a form that was joined to an earlier one as well: it says so once more, for itself; nothing is shared
+            # because of it.
+            write_given(unit, submission_id, result.consents, result.proof, taken_back=taken_back, job=job)
         if result.email is None:
             return  # nowhere to write to: staff see it in the rejected submission's timeline
         queue_email(self._context, unit, Message(submission_id, kind, TO_PERSON, result.language, "validated"), job)
@@ -212,17 +234,16 @@ class ValidateStage(Stage):
         return count_recent_requests(unit.connection, indexes, unit.now - dt.timedelta(days=1))
 
 
-def _person(answers: Mapping[str, Answer]) -> str | None:
-    """Who it is about: twins may share the address and the day of birth, and one person spells a name in many ways."""
-    email, birth = answers.get("email"), answers.get("date_of_birth")
-    if not email or not birth:
-        return None
-    return "\0".join((str(email).casefold(), str(birth), plain_name(str(answers.get("first_name", "")))))
+def _hold_nothing_against(unit: UnitOfWork, taken_back: Mapping[uuid.UUID, frozenset[Asked]]) -> None:
+    """As `withdraw_contact` does: to a request whose person hears nothing of it, no later one is joined."""
+    silent = [id_ for id_, asked in taken_back.items() if any(each.purpose is ConsentPurpose.CONTACT for each in asked)]
+    if silent:
+        unit.connection.execute(delete(RecentRequest).where(RecentRequest.submission_id.in_(silent)))
 
 
 def _request(answers: Mapping[str, Answer]) -> str | None:
     """What the person asks about: the condition, or what was written for another one."""
-    person = _person(answers)
+    person = identity(answers)
     if person is None:
         return None
     other = plain_name(str(answers.get("condition_other", "")))

@@ -61,7 +61,8 @@ def _text_reader(longest: int) -> Reader:
     return lambda raw, _: _text(raw, longest)
 
 
-def _email(raw: object, _: str | None) -> str:
+def read_email(raw: object) -> str:
+    """An email address as it is stored and found again, whatever somebody typed. Raises `Refused`."""
     text = _text(raw, _LONGEST_EMAIL)
     try:
         # Internationalised domains are kept in their ASCII form, which every transport can send to. Addresses with
@@ -176,7 +177,7 @@ def _consent_reader(version: str) -> Reader:
 
 _READERS: dict[QuestionType, Callable[[Question, Conditions], Reader]] = {
     QuestionType.TEXT: lambda question, _: _text_reader(question.max_length or 0),
-    QuestionType.EMAIL: lambda *_: _email,
+    QuestionType.EMAIL: lambda *_: lambda raw, _: read_email(raw),
     QuestionType.PHONE: lambda *_: _phone,
     QuestionType.DATE: lambda *_: _date,
     QuestionType.INTEGER: lambda question, _: _integer_reader(question.minimum or 0, question.maximum or 0),

@@ -1,5 +1,5 @@
 from bench.counting import Cost, Costs
-from bench.laboratory import open_laboratory
+from bench.laboratory import Laboratory
 from bench.measure import Load, measure_round
 from bench.people import RECORDS_PER_PERSON
 from bench.report import CAREROUTE, TEXTBOOK, Results, pipeline_part
@@ -9,9 +9,8 @@ LOAD = Load(submissions=8, rate=40, latency_seconds=0.2, warm_up_rounds=1)
 EVERYBODY = 10 + 8 + 8
 
 
-def test_both_sides_do_the_same_full_work_and_are_measured() -> None:
-    with open_laboratory() as laboratory:
-        rounds = {side.name: [measure_round(side, laboratory, LOAD)] for side in SIDES}
+def test_both_sides_do_the_same_full_work_and_are_measured(laboratory: Laboratory) -> None:
+    rounds = {side.name: [measure_round(side, laboratory, LOAD)] for side in SIDES}
     ours, textbook = rounds[CAREROUTE][0], rounds[TEXTBOOK][0]
 
     assert ours.work == textbook.work

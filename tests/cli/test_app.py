@@ -6,10 +6,11 @@ import sys
 import pytest
 
 from cli.app import COMMANDS
+from cli.audit import COMMANDS as AUDIT_COMMANDS
 from cli.commands import load
 
 
-@pytest.mark.parametrize(("name", "module", "told"), [row[1:] for row in COMMANDS])
+@pytest.mark.parametrize(("name", "module", "told"), [row[1:] for row in (*COMMANDS, *AUDIT_COMMANDS)])
 def test_what_the_list_says_is_how_the_help_of_the_command_begins(name: str, module: str, told: str) -> None:
     command = load(module, name)
     assert command.name == name

@@ -32,24 +32,9 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.mark.timeout(300)
-def test_it_ends_by_itself_with_everything_in_its_own_folder(tmp_path: Path, environment: dict[str, str]) -> None:
-    done = subprocess.run(
-        [*DEMO, "--no-serve"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=280
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "✓ nothing lost, nothing twice, every record verified" in done.stdout
-    for status, count in {"quarantined": 1, "rejected": 2, "duplicate": 1, "needs review": 2}.items():
-        assert re.search(rf"^ +{status} +{count} ", done.stdout, re.MULTILINE)
-    assert re.search(r"Confirmation   p50 \d+\.\d\d s, p99 \d+\.\d\d s", done.stdout)
-
-    assert [path.name for path in tmp_path.iterdir()] == ["demo"]
-    mails = [message_from_bytes(path.read_bytes()) for path in (tmp_path / "demo" / "mailbox").glob("*.eml")]
-    assert f"all  {len(mails)}" in " ".join(done.stdout.split()).replace("all ", "all  ")
-    assert all("screening.example.org" not in str(mail) for mail in mails)
-
-
-@pytest.mark.timeout(300)
-def test_it_serves_until_it_is_told_to_stop_and_leaves_no_process(tmp_path: Path, environment: dict[str, str]) -> None:
+def test_it_keeps_every_promise_in_a_folder_of_its_own_and_leaves_no_process(
+    tmp_path: Path, environment: dict[str, str]
+) -> None:
     with subprocess.Popen(DEMO, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         said: list[str] = []
@@ -57,12 +42,23 @@ def test_it_serves_until_it_is_told_to_stop_and_leaves_no_process(tmp_path: Path
             said.append(line)
             if line.startswith("Serving."):
                 break
-        children = [int(found) for line in said for found in re.findall(r"started \(process (\d+)\)", line)]
         process.send_signal(signal.SIGINT)
         said += process.stdout.readlines()
         assert (process.wait(60), said[-1]) == (0, "Everything is stopped.\n")
+
+    told = "".join(said)
+    assert "✓ nothing lost, nothing twice, every record verified" in told
+    for status, count in {"quarantined": 1, "rejected": 2, "duplicate": 1, "needs review": 2}.items():
+        assert re.search(rf"^ +{status} +{count} ", told, re.MULTILINE)
+    assert re.search(r"Confirmation   p50 \d+\.\d\d s, p99 \d+\.\d\d s", told)
+    children = [int(found) for found in re.findall(r"started \(process (\d+)\)", told)]
     assert len(children) >= 5
     assert not any(Path(f"/proc/{child}").exists() for child in children)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["demo"]
+    mails = [message_from_bytes(path.read_bytes()) for path in (tmp_path / "demo" / "mailbox").glob("*.eml")]
+    assert f"all  {len(mails)}" in " ".join(told.split()).replace("all ", "all  ")
+    assert all("screening.example.org" not in str(mail) for mail in mails)
 
 
 def test_a_folder_that_no_demo_made_is_left_alone(tmp_path: Path, environment: dict[str, str]) -> None:

@@ -20,13 +20,13 @@ def test_new_keys_are_private_and_never_overwritten(careroute: Careroute, tmp_pa
     folder = tmp_path / "keysets"
     assert careroute("keys", "new", str(folder)).exit_code == 0
     written = {path.name: path.read_bytes() for path in folder.iterdir()}
-    assert sorted(written) == ["audit.json", "index.json", "vault.json"]
+    assert sorted(written) == ["audit.json", "index.json", "log.pem", "log.pub", "vault.json"]
     assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
 
     (folder / "audit.json").unlink()
     again = careroute("keys", "new", str(folder))
     assert (again.exit_code, "nothing was written" in again.stderr) == (1, True)
-    assert sorted(path.name for path in folder.iterdir()) == ["index.json", "vault.json"]
+    assert sorted(path.name for path in folder.iterdir()) == ["index.json", "log.pem", "log.pub", "vault.json"]
 
 
 def test_importing_shows_the_difference_asks_and_publishes(careroute: Careroute, tmp_path: Path) -> None:

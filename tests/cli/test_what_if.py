@@ -92,8 +92,9 @@ def ids_of(careroute: Careroute, references: list[str]) -> list[str]:
 
 
 def test_who_is_moved_by_a_draft_is_only_counted(
-    careroute: Careroute, sqlite_installation: Installation, tmp_path: Path
+    careroute: Careroute, sqlite_installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("cli.providers_what_if.FEWEST_COUNTED", 3)
     context = sqlite_installation.context()
     path, references = asking_for_severity(context, tmp_path)
     plain = careroute("providers", "what-if", path)
@@ -108,10 +109,25 @@ def test_who_is_moved_by_a_draft_is_only_counted(
     assert rehearsed == {"submissions": 3, "network": draft_digest}
 
 
+def test_a_count_of_a_few_is_on_record_with_each_as_if_they_were_named(
+    careroute: Careroute, sqlite_installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cli.providers_what_if.FEWEST_COUNTED", 3)
+    context = sqlite_installation.context()
+    path, [_, four, eight] = asking_for_severity(context, tmp_path)
+    assert "newly unmatched: 1\n" in careroute("providers", "what-if", path, "--last", "2").stdout
+    assert [submission_id for submission_id, _ in disclosures(context)] == sorted(ids_of(careroute, [four, eight]))
+
+
 @pytest.mark.parametrize("as_json", [(), ("--json",)])
 def test_who_is_moved_is_named_if_asked_for_and_that_is_on_record_with_each(
-    careroute: Careroute, sqlite_installation: Installation, tmp_path: Path, as_json: tuple[str, ...]
+    careroute: Careroute,
+    sqlite_installation: Installation,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    as_json: tuple[str, ...],
 ) -> None:
+    monkeypatch.setattr("cli.providers_what_if.FEWEST_COUNTED", 3)
     context = sqlite_installation.context()
     path, [three, four, eight] = asking_for_severity(context, tmp_path)
     told = careroute("providers", "what-if", path, "--list", *as_json)

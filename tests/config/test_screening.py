@@ -18,12 +18,16 @@ def test_the_questions_are_those_agreed_upon() -> None:
     }
 
 
+def ids_of(data_class: DataClass) -> set[str]:
+    return {question.id for question in SCREENING.questions if question.data_class is data_class}
+
+
 def test_facts_about_health_and_care_are_classed_as_health() -> None:
-    assert SCREENING.health_ids == {
+    assert ids_of(DataClass.HEALTH) == {
         *("sex_at_birth", "condition", "condition_other", "diagnosis_confirmed", "onset_months", "severity"),
         *("treatment_goals", "prior_treatments", "contraindications", "treatment_interests", "budget", "timeframe"),
     }
-    assert SCREENING.public_ids == {"language", "submitter", "travel", "consent_contact", "consent_share"}
+    assert ids_of(DataClass.PUBLIC) == {"language", "submitter", "travel", "consent_contact", "consent_share"}
     assert {SCREENING.question(name).data_class for name in ("email", "date_of_birth")} == {DataClass.CONTACT}
 
 
@@ -56,6 +60,11 @@ def test_spanish_is_written_in_spanish() -> None:
             "expected a question 'email' of type email",
         ),
         ("    type: country", "    type: language", "expected country, as the pipeline relies on it"),
+        (
+            "recipients_total: 5\n",
+            'recipients_total: 5\n      earlier: [{version: "2026-11-01", text: {en: A, es: B}}]\n',
+            "expected each version once; found '2026-11-01' again",
+        ),
         ("severity, prior_treatments", "prior_treatments", "expected every question in a section; missing severity"),
         ("[consent_contact, consent_share]", "[consent_contact, consent_contact, consent_share]", "in one section"),
         ("{en: First name, es: Nombre}", "{en: First name}", "expected this key; it is missing"),

@@ -48,7 +48,7 @@ def test_parts_start_in_order_with_our_broker_and_none_is_left(tmp_path: Path, p
     commands = set((tmp_path / "commands").read_text().splitlines())
     assert commands == {
         "migrate",
-        "worker --lanes validate,score,refer,receipts",
+        "worker --lanes validate,score,refer,receipts,sequence",
         "worker --lanes email",
         "beat",
         "web",

@@ -10,14 +10,15 @@ from uuid import UUID
 from sqlalchemy import Row
 
 from pipeline.audit.actions import Action
-from pipeline.audit.verify import verify_events
+from pipeline.audit.verify import verify_log
+from pipeline.audit.verify.opening import open_evidence
+from pipeline.consent.purposes import ASKED
 from pipeline.context import Context
 from pipeline.db import Database
 from pipeline.email.kinds import EmailKind
 from pipeline.models import (
     Assessment,
     AuditEvent,
-    AuditPending,
     DeadJob,
     Duplicate,
     Email,
@@ -49,6 +50,7 @@ _FIRST_EMAIL = {
     SubmissionStatus.REJECTED: EmailKind.PLEASE_CORRECT,
     SubmissionStatus.DUPLICATE: EmailKind.JOINED,
 }
+_NOT_VALID = frozenset({SubmissionStatus.REJECTED, SubmissionStatus.QUARANTINED})
 _EMAIL_ENDS = {Action.EMAIL_HANDED_OVER: "handed_over", Action.EMAIL_UNCERTAIN: "uncertain"}
 
 
@@ -77,7 +79,6 @@ class Evidence:
         self._joined = {row.submission_id for row in table(database, Duplicate.table())}
         events = table(database, AuditEvent.table())
         self._events = _by_submission(sorted(events, key=lambda row: row.seq))
-        self._pending = {row.event_id for row in table(database, AuditPending.table())}
 
     @property
     def statuses(self) -> Counter[str]:
@@ -128,12 +129,9 @@ class Evidence:
         for about, number in Counter((row.submission_id, row.kind, row.recipient) for row in self.emails).items():
             if number > 1:
                 yield Wrong(about[0], f"{number} emails {about[1]} to {about[2]}")
-        with self._context.database.snapshot() as connection:
-            verification = verify_events(connection, self._context.keys)
-        for finding in verification.findings:
-            yield Wrong(None, f"audit: {finding.event_id}: {finding.problem}")
-        if len(self._pending) != verification.events:
-            yield Wrong(None, f"{verification.events} records, {len(self._pending)} of them for the sequencer")
+        held_against = open_evidence(self._context.settings, self._context.keys)
+        for finding in verify_log(self._context.database, held_against).findings:
+            yield Wrong(None, f"audit: leaf {finding.leaf}: {finding.about}: {finding.problem}")
 
     def _wrong_dead_letters(self) -> Iterator[Wrong]:
         """Emails of uncertain fate are listed among the dead letters, and nothing else is."""
@@ -173,6 +171,7 @@ class Evidence:
         emails = [row for row in self.emails if row.submission_id == submission_id]
         due = Counter({Action.SUBMISSION_RECEIVED.value: 1, _VERDICTS[status].value: 1})
         due[Action.SUBMISSION_SCORED.value] = int(status in _OUTCOMES)
+        due[Action.CONSENT_GIVEN.value] = 0 if status in _NOT_VALID else len(ASKED)
         due[Action.REFERRAL_OFFERED.value] = len(referrals)
         due[Action.EMAIL_QUEUED.value] = len(emails)
         due[Action.JOB_DIED.value] = sum(row.status == EmailStatus.UNCERTAIN for row in emails)

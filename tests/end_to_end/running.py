@@ -16,11 +16,12 @@ import httpx
 
 from config.settings import PREFIX
 from embedded import processes
+from pipeline.lane_names import LANE_NAMES
 from tests.servers.waiting import eventually
 from tests.support.installations import Installation
 
 CAREROUTE = (sys.executable, "-m", "cli")
-ALL_LANES = "validate,score,refer,email,receipts"
+ALL_LANES = ",".join(LANE_NAMES)
 _GIVE_UP_SECONDS = 60.0
 _PATIENCE = 3
 

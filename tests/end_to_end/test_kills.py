@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 from pipeline.context import Context
+from pipeline.models import AuditPending
 from pipeline.status import EmailStatus
 from tests.end_to_end.catching import held_tokens, in_a_call, stop_at_work
 from tests.end_to_end.evidence import Evidence, drained
@@ -16,6 +17,7 @@ from tests.servers.redis import RedisServer
 from tests.servers.sendgrid import API_KEY, SendGridStandIn
 from tests.support.installations import Installation
 from tests.support.submissions import person
+from tests.support.work import table
 
 PEOPLE = 60
 TWICE = 3
@@ -90,6 +92,7 @@ def ordeal(running: Running, broker: RedisServer, core: Context, *, mid_call: bo
     accepted = sender.accepted()
     assert len(set(accepted.values())) == len(accepted)
     assert within(lambda: drained(database)), Evidence(core).first_left()
+    assert within(lambda: not table(database, AuditPending.table())), "records were not put into the log"
     evidence = Evidence(core)
     evidence.check(accepted.values())
     assert evidence.statuses["duplicate"] == TWICE

@@ -11,6 +11,7 @@ from tests.end_to_end.sending import post
 from tests.servers.redis import RedisServer
 from tests.servers.sendgrid import API_KEY, SendGridStandIn
 from tests.support.installations import Installation
+from tests.support.log import check_log
 from tests.support.submissions import person
 from tests.support.work import table
 
@@ -47,3 +48,4 @@ def test_a_worker_finishes_its_calls_and_every_process_ends(
     assert sorted(mail.email_id for mail in sendgrid.accepted) == sorted(str(row.id) for row in handed_over)
     assert {row.status for row in emails} <= {EmailStatus.HANDED_OVER, EmailStatus.QUEUED}
     assert not [row for row in emails if row.attempt_id]
+    check_log(sqlite_installation.context())  # with its last checkpoint over what the last batch recorded

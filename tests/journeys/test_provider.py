@@ -88,7 +88,7 @@ def test_a_referral_that_is_declined_goes_to_the_next_best_provider(
     check_facts(accepting)
     with accepting.reaching("Thank you, you have accepted the referral"):
         accepting.press("Accept the referral")
-    accepting.open(fourth.link, GATE)
+    accepting.open(fourth.link, "Referral")
     with accepting.reaching(REFERRAL):
         accepting.press("Show it again")
     assert "You have accepted this referral." in accepting.text(".lead")

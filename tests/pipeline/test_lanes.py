@@ -1,13 +1,13 @@
 import pytest
 
-from pipeline.lane_names import LANE_NAMES
+from pipeline.lane_names import JOB_LANES
 from pipeline.lanes import build_lanes
 from tests.support.installations import Installation
 
 
 def test_every_lane_is_built_under_its_name(sqlite_installation: Installation) -> None:
     lanes = build_lanes(sqlite_installation.context())
-    assert sorted(lanes) == sorted(LANE_NAMES)
+    assert sorted(lanes) == sorted(JOB_LANES)
     assert all(lane.name == name for name, lane in lanes.items())
 
 

@@ -210,6 +210,7 @@ OPEN_ANSWERS = {
     "pipeline/secure_pages/asking.py": "works out what to ask; hands on protected answers",
     "pipeline/secure_pages/adding.py": "validates new answers beside the old ones",
     "pipeline/stages/score.py": "scores",
+    "pipeline/consent/backfill.py": "copies the versions of the texts agreed to into the ledger",
     "pipeline/operations/reviews.py": "scores again with the condition an expert named",
     "pipeline/operations/scoring_again.py": "scores once more and compares",
     "pipeline/operations/what_if.py": "scores against a draft",

@@ -9,6 +9,7 @@ import pytest
 from config.providers import ProviderDocument
 from pipeline.audit import actions
 from pipeline.capacity import Room
+from pipeline.consent import sharing_allowed
 from pipeline.context import Context
 from pipeline.models import Referral
 from pipeline.referral import LATEST_SECONDS, LOOK_AGAIN_SECONDS, SOONEST_SECONDS, Candidate, Offers
@@ -62,7 +63,8 @@ def offer(
         for document in documents:
             for _ in range(taken):
                 assert room.take(document, unit.now)
-        made = Offers(context, unit, in_force, room).make(Candidate(submission_id, matches, **so_far))
+        sharing = sharing_allowed(unit.connection, [submission_id])[submission_id]
+        made = Offers(context, unit, in_force, room).make(Candidate(sharing, matches, **so_far))
         room.save()
         return made
 

@@ -18,9 +18,7 @@ from pipeline.status import (
 )
 
 LIVES = [
-    pytest.param(
-        SubmissionStatus, SUBMISSION_TRANSITIONS, check_submission, {"rejected", "withdrawn"}, id="submission"
-    ),
+    pytest.param(SubmissionStatus, SUBMISSION_TRANSITIONS, check_submission, {"erased"}, id="submission"),
     pytest.param(
         ReferralStatus, REFERRAL_TRANSITIONS, check_referral, {"declined", "expired", "withdrawn"}, id="referral"
     ),
@@ -54,7 +52,8 @@ def test_each_life_leads_from_its_beginning_to_an_end_through_every_status(
 def test_what_the_design_rules_out_is_ruled_out() -> None:
     for sent in (EmailStatus.HANDED_OVER, EmailStatus.DELIVERED, EmailStatus.COMPLAINED):
         assert EmailStatus.QUEUED not in EMAIL_TRANSITIONS[sent]  # never sent twice
-    assert not SUBMISSION_TRANSITIONS[SubmissionStatus.WITHDRAWN]
+    assert SUBMISSION_TRANSITIONS[SubmissionStatus.WITHDRAWN] == {SubmissionStatus.ERASED}
+    assert all(SubmissionStatus.ERASED in SUBMISSION_TRANSITIONS[each] for each in set(SubmissionStatus) - {"erased"})
     # Nothing is forgotten: whatever waits can still be ended by the person it is about.
     waits = {
         SubmissionStatus.RECEIVED,

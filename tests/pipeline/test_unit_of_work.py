@@ -90,9 +90,10 @@ def test_a_change_of_status_says_from_what_to_what_and_who_did_it(context: Conte
     kept = submit(context)
     drain(context, "validate")
     events = [row for row in table(context.database, AuditEvent.table()) if row.submission_id == kept.submission_id]
-    received, validated, queued = sorted(events, key=lambda row: row.seq)
+    received, validated, *consents, queued = sorted(events, key=lambda row: row.seq)
     assert (received.actor, received.details) == (f"source:{arrival().source}", '{"source":"network-site"}')
     assert (validated.actor, validated.attempt) == ("lane:validate", 1)
     assert validated.details == '{"previous_status":"received","status":"valid"}'
+    assert [consent.action for consent in consents] == ["consent:given"] * 2
     assert queued.action == "email:queued"
     assert queued.job_id == validated.job_id

@@ -1,4 +1,3 @@
-import shutil
 import uuid
 from pathlib import Path
 
@@ -6,9 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.keys import KeyPurpose, Keys, create_keysets, load_keysets
+from pipeline.keys import Keys, create_keysets, load_keysets
 from pipeline.vault import SealBroken, Vault
-from tests.pipeline.test_keys import rotate
 
 ONE, OTHER = uuid.UUID(int=1), uuid.UUID(int=2)
 
@@ -74,19 +72,6 @@ def test_an_index_finds_the_same_value_for_the_same_purpose_only(vault: Vault, k
     assert vault.blind_index("person", "zoë@example.org") != index
     assert len(index) == 32
     assert vault.derive_token("link", ONE) != vault.derive_token("code", ONE) != vault.derive_token("link", OTHER)
-
-
-def test_after_a_rotation_old_documents_open_and_new_keys_are_wrapped_anew(keys_dir: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "keys"
-    shutil.copytree(keys_dir, folder)
-    old = Vault(load_keysets(folder))
-    _, wrapped_before = old.new_data_key(ONE)
-    rotate(folder, KeyPurpose.VAULT)
-    rotated = Vault(load_keysets(folder))
-    rotated.data_key(ONE, wrapped_before)
-    _, wrapped_after = rotated.new_data_key(ONE)
-    with pytest.raises(SealBroken):
-        old.data_key(ONE, wrapped_after)
 
 
 def test_another_vaults_keys_open_nothing(vault: Vault, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ import psycopg
 from psycopg import sql
 
 from embedded import processes
+from tests.support.certificates import Certificates
 
 _SUPERUSER = "careroute"
 _START_SECONDS = 30.0
@@ -42,11 +43,17 @@ class PostgresServer:
     """A cluster in a temporary directory, removed at the end. Anyone on this machine may connect: test data only."""
 
     def __init__(
-        self, *, binaries: Path | None = None, fsync: bool = True, settings: Mapping[str, str] | None = None
+        self,
+        *,
+        binaries: Path | None = None,
+        fsync: bool = True,
+        settings: Mapping[str, str] | None = None,
+        certificates: Certificates | None = None,
     ) -> None:
         """`binaries` forces a folder with `initdb` and `postgres`; `settings` are further postgresql.conf settings.
 
-        `fsync` off is faster, and loses data only when the machine itself stops.
+        `fsync` off is faster, and loses data only when the machine itself stops. With `certificates` it speaks TLS to
+        who asks for it.
         """
         self._user = _unprivileged_user()
         self._folder = Path(tempfile.mkdtemp(prefix="careroute-pg-", dir=_open_temporary_folder(self._user)))
@@ -61,6 +68,7 @@ class PostgresServer:
             "max_connections": "200",
             **({} if fsync else {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}),
             **(settings or {}),
+            **(self._take(certificates) if certificates else {}),
         }
         if self._user:
             os.chown(self._folder, self._user.user_id, self._user.group_id)
@@ -120,6 +128,17 @@ class PostgresServer:
         """Stop and start again on the same port; committed data is kept."""
         self.stop(mode)
         self.start()
+
+    def _take(self, certificates: Certificates) -> dict[str, str]:
+        """The settings for copies of its own: the server insists that nobody else can read its key."""
+        taken = {"ssl_cert_file": certificates.server, "ssl_key_file": certificates.server_key}
+        for setting, path in taken.items():
+            copy = taken[setting] = self._folder / path.name
+            shutil.copyfile(path, copy)
+            copy.chmod(0o600)
+            if self._user:
+                os.chown(copy, self._user.user_id, self._user.group_id)
+        return {"ssl": "on"} | {setting: str(copy) for setting, copy in taken.items()}
 
     def _initialise(self) -> None:
         arguments = ["--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync", f"--username={_SUPERUSER}"]

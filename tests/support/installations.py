@@ -18,6 +18,7 @@ from pipeline.providers import publish
 from pipeline.schema import migrate
 from pipeline.unit_of_work import begin
 from tests.servers.postgres import PostgresServer
+from tests.support.roles import close_roles
 
 SQLITE_FILE = "careroute.db"
 
@@ -52,6 +53,7 @@ class Installation:
     def close(self) -> None:
         for database in self._opened:
             database.dispose()
+        close_roles(self.database_url)
 
 
 def prepare(url: str, keys_dir: Path, network: tuple[ProviderDocument, ...]) -> None:

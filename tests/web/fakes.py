@@ -9,6 +9,7 @@ from uuid import UUID, uuid5
 from config.conditions import load_conditions
 from config.screening import load_screening
 from config.settings import ROOT, Settings
+from web.consent import ToConfirm, Withdrawal, Withdrawn
 from web.events import EventsRefusal, EventsRefused
 from web.services import (
     Accepted,
@@ -87,6 +88,7 @@ class ScriptedLinks:
     responded: Responded | ReasonNeeded | Gate | Closed | Locked = field(default_factory=Closed)
     read: AnswersRead | Gate | Stopped | Closed | Locked = field(default_factory=Closed)
     stopped: Stopped | Closed = field(default_factory=Closed)
+    consented: ToConfirm | Withdrawn | Stopped | Gate | Closed | Locked = field(default_factory=Closed)
     calls: list[tuple[str, Visit, tuple[object, ...]]] = field(default_factory=list)
 
     def look(self, visit: Visit) -> Gate | Closed | Locked:
@@ -112,6 +114,12 @@ class ScriptedLinks:
     ) -> AnswersRead | Gate | Stopped | Closed | Locked:
         self.calls.append(("add_answers", visit, (answers,)))
         return self.read
+
+    def withdraw_consent(
+        self, visit: Visit, withdrawal: Withdrawal
+    ) -> ToConfirm | Withdrawn | Stopped | Gate | Closed | Locked:
+        self.calls.append(("withdraw_consent", visit, (withdrawal,)))
+        return self.consented
 
     def stop(self, visit: Visit) -> Stopped | Closed:
         self.calls.append(("stop", visit, ()))

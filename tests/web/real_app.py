@@ -13,7 +13,9 @@ from pydantic import SecretStr
 from config.sources import Source
 from pipeline.context import Context
 from pipeline.intake.webflow import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
+from pipeline.privileges import Role
 from tests.config.shipped import KEY, SECRET, SOURCES
+from tests.support.roles import as_role
 from web.app import create_app
 from web.server import compose
 from web.tally import Tally
@@ -24,14 +26,18 @@ HOOK: Source = SOURCES.by_id["webflow-site"]
 
 @dataclass
 class RealApp:
-    """`woken` lists the lanes that were woken; counts are written when `tally.flush()` is called."""
+    """`woken` lists the lanes that were woken; counts are written when `tally.flush()` is called.
+
+    It works as production's web process does, as a database user of the group for it; the test itself may do all.
+    """
 
     context: Context
     woken: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.tally = Tally(self.context.database, self.context.sources.by_id)
-        self.client = TestClient(create_app(compose(self.context, self.woken.append, self.tally)))
+        context = as_role(self.context, Role.WEB)
+        self.tally = Tally(context.database, context.sources.by_id)
+        self.client = TestClient(create_app(compose(context, self.woken.append, self.tally)))
 
     def push(self, body: bytes, **headers: str) -> Response:
         """POST to the API as the shipped JSON source; a header in `headers` replaces ours, `_` stands for `-`."""

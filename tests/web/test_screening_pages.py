@@ -67,10 +67,15 @@ def filled_in(draw: st.DrawFn) -> Form:
     return form
 
 
-@settings(deadline=None)
-@given(filled_in())
-def test_a_form_that_comes_back_would_send_exactly_what_was_typed(form: Form) -> None:
-    answer = client().post("/screening", data=form)
+@pytest.fixture(scope="module")
+def browser() -> TestClient:
+    return client()
+
+
+@settings(deadline=None, max_examples=50)
+@given(form=filled_in())
+def test_a_form_that_comes_back_would_send_exactly_what_was_typed(browser: TestClient, form: Form) -> None:
+    answer = browser.post("/screening", data=form)
     again = FormReader(answer.text).fields
     assert answer.status_code == 422
     assert {name: sorted(values) for name, values in again.items()} == {

@@ -34,18 +34,30 @@ def client(links: fakes.ScriptedLinks, public_url: str = "http://testserver") ->
     return TestClient(create_app(fakes.services(links=links, with_settings=fakes.settings(public_url=public_url))))
 
 
-@pytest.mark.parametrize("gate", [PERSON, PROVIDER, replace(PERSON, session_open=True)])
-def test_a_get_asks_for_the_second_factor_and_does_nothing_else(gate: Gate) -> None:
+@pytest.mark.parametrize(
+    ("gate", "heading"),
+    [
+        (PERSON, "Confirm that it is you"),
+        (PROVIDER, "Confirm that it is you"),
+        (replace(PERSON, session_open=True), "Your request"),
+        (replace(PROVIDER, session_open=True), "Referral"),
+    ],
+)
+def test_a_get_asks_for_the_second_factor_and_does_nothing_else(gate: Gate, heading: str) -> None:
     links = fakes.ScriptedLinks(looked=gate, opened=Opened(samples.recommendations()))
     answer = client(links).get("/s/token", headers={"cookie": f"{SESSION_COOKIE}=live"})
     assert answer.status_code == 200
+    assert f"<h1>{heading}</h1>" in answer.text
+    assert f"<title>{heading} ·" in answer.text
     assert [name for name, _, _ in links.calls] == ["look"]
     assert samples.CONDITION not in answer.text
     assert samples.REFERENCE not in answer.text
     assert "set-cookie" not in answer.headers
 
 
-@pytest.mark.parametrize("path", ["/s/token/code", "/s/token/answer", "/s/token/answers", "/s/token/stop"])
+@pytest.mark.parametrize(
+    "path", ["/s/token/code", "/s/token/answer", "/s/token/answers", "/s/token/consent", "/s/token/stop"]
+)
 def test_nothing_can_be_done_by_get(path: str) -> None:
     links = fakes.ScriptedLinks()
     assert client(links).get(path).status_code == 405

@@ -9,12 +9,12 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.audit.actions import Action, Actor, Detail
+from pipeline.audit.actions import Action, Actor, ActorKind, Detail
 from pipeline.audit.record import COLUMNS, Entry, canonical_details, canonical_form, leaf_hash, row
 
 # Written out by hand: a change of the form would make every record of the past unprovable.
 KNOWN_ENTRY = Entry(
-    actor=Actor("lane", "score"),
+    actor=Actor(ActorKind.LANE, "score"),
     action=Action.REFERRAL_OFFERED,
     submission_id=uuid.UUID("0190b5a0-0000-7000-8000-000000000001"),
     occurred_at=dt.datetime(2026, 11, 22, 10, 4, 5, 67, tzinfo=dt.timezone(dt.timedelta(hours=1))),

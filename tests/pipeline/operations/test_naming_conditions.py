@@ -9,7 +9,7 @@ from pipeline.operations.review_case import ReviewRefused
 from pipeline.operations.reviews import Decision, decide, name_condition
 from pipeline.status import SubmissionStatus
 from pipeline.submission import Part, read_sealed
-from tests.pipeline.operations.reviewing import EXPERT, in_review
+from tests.pipeline.operations.reviewing import EXPERT, about, in_review
 from tests.pipeline.scoring.network_files import program, provider
 from tests.support.work import actions_about, drain, emails, status_of, table
 
@@ -63,7 +63,6 @@ def test_what_does_not_fit_then_can_still_be_decided(context: Context) -> None:
     [
         (OWN_WORDS, "lupuss", "no condition lupuss"),
         (OWN_WORDS, "other", "no condition other"),
-        ({"contraindications": ["none", "pregnancy"]}, "lupus", "chose a condition of the list"),
     ],
 )
 def test_what_cannot_be_named_changes_nothing(
@@ -74,3 +73,16 @@ def test_what_cannot_be_named_changes_nothing(
     with pytest.raises(ReviewRefused, match=why):
         name_condition(context, EXPERT, kept.submission_id, condition, REASON)
     assert {name: table(context.database, of) for name, of in Base.metadata.tables.items()} == before
+
+
+def test_that_a_condition_stands_tells_of_the_person_and_is_on_record_as_that(sqlite_context: Context) -> None:
+    kept = in_review(sqlite_context, TAKES_NEUROPATHY, contraindications=["none", "pregnancy"])
+    before = {name: table(sqlite_context.database, of) for name, of in Base.metadata.tables.items()}
+    with pytest.raises(ReviewRefused, match="chose a condition of the list"):
+        name_condition(sqlite_context, EXPERT, kept.submission_id, "lupus", REASON)
+    (record,) = about(sqlite_context, kept.submission_id, Action.FACTS_DISCLOSED)
+    assert record.actor == str(EXPERT)
+    after = {name: table(sqlite_context.database, of) for name, of in Base.metadata.tables.items()}
+    changed = {name for name in before if after[name] != before[name]}
+    assert changed == {"audit_event", "audit_pending", "submission"}
+    assert status_of(sqlite_context, kept.submission_id) is SubmissionStatus.NEEDS_REVIEW

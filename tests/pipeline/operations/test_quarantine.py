@@ -41,11 +41,12 @@ def test_after_the_mapping_is_corrected_a_remapped_submission_goes_the_whole_way
     drain(context)
 
     assert status_of(context, kept.submission_id) is SubmissionStatus.CANDIDATE
-    assert actions_about(context, kept.submission_id)[:5] == [
+    assert actions_about(context, kept.submission_id)[:7] == [
         "submission:received",
         "submission:quarantined",
         "submission:remapped",
         "submission:validated",
+        *["consent:given"] * 2,
         "email:queued",
     ]
     with context.database.snapshot() as connection:

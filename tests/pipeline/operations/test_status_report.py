@@ -1,22 +1,26 @@
 import datetime as dt
 
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 
 from config.settings import MailTransport, Settings
 from pipeline import ledger
+from pipeline.audit.anchors import DIRECTORY, ENDPOINT, note_problem
 from pipeline.context import Context
 from pipeline.db import utc_now
-from pipeline.models import Job, SourceTally
+from pipeline.lane_names import JOB_LANES, LANE_NAMES
+from pipeline.models import AuditPending, Job, SourceTally
+from pipeline.operations.log_report import LogReport
 from pipeline.operations.metrics import to_text
 from pipeline.operations.status_report import LaneReport, MailReport, StatusReport, read_status
 from pipeline.transports.receipt import Receipt, SendOutcome
 from tests.pipeline.operations.work import dead_email, unreadable
+from tests.support.log import record, sequence
 from tests.support.networks import fitting, put_in_force
 from tests.support.receipts import report as tell
 from tests.support.receipts import told
 from tests.support.submissions import person, submit
 from tests.support.transports import ScriptedTransport
-from tests.support.work import drain, make_due, run_sweep
+from tests.support.work import count, drain, make_due, run_sweep
 
 NOTHING = LaneReport()
 
@@ -28,7 +32,11 @@ def report(context: Context) -> StatusReport:
 
 def test_an_installation_in_which_nothing_happened(context: Context) -> None:
     found = report(context)
-    assert found.lanes == dict.fromkeys(("validate", "score", "refer", "email", "receipts"), NOTHING)
+    sequence = found.lanes["sequence"]
+    assert found.lanes == dict.fromkeys(JOB_LANES, NOTHING) | {"sequence": sequence}
+    waiting = count(context.database, AuditPending.table())  # the providers were published
+    assert (sequence.due, sequence.oldest_seconds is not None) == (waiting, True)
+    assert found.log == LogReport(pending=waiting, oldest_seconds=sequence.oldest_seconds)
     assert (found.sources, found.sweep_age_seconds, found.quarantined, found.in_review) == ({}, None, 0, 0)
     assert found.mail == MailReport()
 
@@ -95,12 +103,37 @@ def test_how_mail_stands(sqlite_context: Context) -> None:
     assert breaker.probe_at > breaker.since
 
 
+def test_the_log_is_told_with_its_lag_and_its_anchors(context: Context) -> None:
+    checkpoint = sequence(context)
+    assert checkpoint is not None
+    record(context, None, None)
+    with context.database.write() as connection:
+        first = select(AuditPending.event_id).order_by(AuditPending.event_id).limit(1)
+        connection.execute(update(AuditPending).where(AuditPending.event_id.in_(first)).values(refused="not ours"))
+        note_problem(connection, ENDPOINT, 1, "the endpoint answered 500")
+    found = report(context).log
+    assert (found.origin, found.size, found.pending, found.refused) == (checkpoint.origin, checkpoint.size, 1, 1)
+    assert found.checkpoint is not None
+    assert found.checkpoint.size == checkpoint.size
+    assert {name: (anchor.size, anchor.problem) for name, anchor in found.anchors.items()} == {
+        DIRECTORY: (checkpoint.size, None),
+        ENDPOINT: (0, "the endpoint answered 500"),
+    }
+    assert found.signing_problem is None
+    text = to_text(report(context), Settings())
+    assert f"careroute_audit_log_size {checkpoint.size}\n" in text
+    assert "careroute_audit_refused 1\n" in text
+    assert "careroute_audit_unsigned 0\n" in text
+    assert 'careroute_jobs{lane="sequence",state="due"} 1\n' in text
+    assert 'careroute_audit_anchor_failing{anchor="endpoint"} 1.0\n' in text
+
+
 def test_a_lane_of_a_newer_version_is_shown_too(context: Context) -> None:
     kept = submit(context)
     with context.database.write() as connection:
         ledger.enqueue(connection, [ledger.NewJob("newer", kept.submission_id, kept.submission_id)])
     found = report(context)
-    assert list(found.lanes) == ["validate", "score", "refer", "email", "receipts", "newer"]
+    assert list(found.lanes) == [*LANE_NAMES, "newer"]
     assert found.lanes["newer"].due == 1
 
 

@@ -24,9 +24,11 @@ def test_the_journey_is_complete_in_order_and_holds_no_answer(context: Context) 
     with context.database.read() as connection:
         timeline = read_timeline(connection, kept.submission_id)
     assert [step.seq for step in timeline.steps] == list(range(1, len(timeline.steps) + 1))
-    assert [step.action for step in timeline.steps][:3] == [
+    assert [step.action for step in timeline.steps][:5] == [
         "submission:received",
         "submission:validated",
+        "consent:given",
+        "consent:given",
         "email:queued",
     ]
     assert {"submission:scored", "referral:offered", "email:handed_over"} <= {step.action for step in timeline.steps}

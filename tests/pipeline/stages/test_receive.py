@@ -141,6 +141,7 @@ def test_a_bounce_finds_its_email(context: Context) -> None:
     rows = {case: found[hashlib.sha256(event["sg_event_id"].encode()).digest()] for case, event in events.items()}
     assert {case: row.email_id is not None for case, row in rows.items()} == expected
     assert all(row.applied_at is not None for row in rows.values())
+    assert {row.address_index for row in rows.values() if row.email_id is None} == {None}, "about nobody we know"
     bounced = {row.id for row in table(context.database, Email.table()) if row.status == "bounced"}
     assert bounced == {row.email_id for row in rows.values()} - {None}
     assert rows["attempt id"].attempt_id is not None

@@ -60,7 +60,7 @@ def test_a_candidate_is_offered_to_the_three_best_and_the_verdict_is_kept(contex
     versions = {each["p"]: each["v"] for each in told["p"]}
     assert len(versions) >= 15
     assert all(versions[match.provider_id] == str(match.provider_version_id) for match in matches)
-    assert actions_about(context, kept.submission_id)[3:] == [
+    assert actions_about(context, kept.submission_id)[5:] == [
         "submission:scored",
         "email:queued",
         *["referral:offered", "email:queued"] * 3,
