@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -115,6 +116,15 @@ def test_however_the_parent_ends_children_and_grandchildren_are_gone(tmp_path: P
         assert eventually(lambda: gone(child) and gone(grandchild))
 
 
+@pytest.fixture
+def _interruptible() -> Iterator[None]:
+    """Whoever starts the suite in the background of a shell without job control has it ignore SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("_interruptible")
 def test_the_grace_of_an_earlier_child_is_cut_short_by_a_second_interrupt(tmp_path: Path) -> None:
     deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
     with Supervisor(tmp_path) as running:
