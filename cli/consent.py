@@ -1,8 +1,6 @@
 """`consent`: what a person agreed to, line by line, and taking it back as the person asked staff to, on record."""
 
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -10,12 +8,13 @@ from rich import box
 from rich.table import Table
 
 from cli.console import JsonOption, out, print_json, say
+from cli.contexts import open_cli_context
 from cli.failures import FINDING, WRONG_USE, fail, read_settings
 from pipeline.consent.ledger import NEVER_SAID, read_lines, read_standings
 from pipeline.consent.purposes import WIDEST, ConsentPurpose
 from pipeline.consent.withdrawing import HowAsked, TakenBack, UnknownProvider, take_back_by_staff
-from pipeline.context import Context, open_context
-from pipeline.operations.opening import open_database, open_keys, operator
+from pipeline.context import Context
+from pipeline.operations.opening import open_database, operator
 from pipeline.operations.timeline import find_submission
 
 consent = typer.Typer(
@@ -89,7 +88,7 @@ def withdraw_(
     if provider is not None and purpose is not ConsentPurpose.SHARE:
         fail("--provider goes with --purpose share", WRONG_USE)
     comes_of_it = f"{provider} is told, and not asked again" if provider else _COMES_OF_IT[purpose]
-    with _open_context() as context:
+    with open_cli_context(read_settings()) as context:
         submission_id = _find(context, submission)
         if not yes:
             typer.confirm(f"{submission}: {comes_of_it}. Go on?", abort=True, err=True)
@@ -98,18 +97,6 @@ def withdraw_(
         except UnknownProvider:
             fail(f"there is no provider {provider}; nothing was changed", FINDING)
     say(f"{submission}: {comes_of_it}" if new else f"{submission}: it was taken back before")
-
-
-@contextmanager
-def _open_context() -> Iterator[Context]:
-    settings = read_settings()
-    with open_database(settings) as database:
-        open_keys(settings, database)  # here keys are never made, as a process may do at its start
-    context = open_context(settings)
-    try:
-        yield context
-    finally:
-        context.database.dispose()
 
 
 def _find(context: Context, name: str) -> uuid.UUID:

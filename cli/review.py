@@ -3,8 +3,6 @@
 import datetime as dt
 import re
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any
 
 import orjson
@@ -15,10 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.console import JsonOption, out, print_json, say
+from cli.contexts import open_cli_context
 from cli.failures import FINDING, WRONG_USE, fail, read_settings
-from pipeline.context import Context, open_context
+from pipeline.context import Context
 from pipeline.db import utc_now
-from pipeline.operations.opening import open_database, open_keys, operator
+from pipeline.operations.opening import open_database, operator
 from pipeline.operations.review_case import ReviewCase, ReviewRefused, open_case
 from pipeline.operations.reviews import Decision, Waiting, decide, list_in_review, name_condition
 from pipeline.operations.timeline import find_submission
@@ -68,7 +67,7 @@ def list_(
 @review.command()
 def show(submission: IdArgument, *, as_json: JsonOption = False) -> None:
     """The answers in words, and what the software found. That you read it goes on record."""
-    with _open_context() as context:
+    with open_cli_context(read_settings()) as context:
         submission_id = _find(context, submission)
         try:
             case = open_case(context, operator(), submission_id)
@@ -106,7 +105,7 @@ def decide_(
         fail("say one of --candidate, --no-match and --condition", WRONG_USE)
     why = _reason(reason, yes=yes)
     named = _named(programs or [], candidate=candidate)
-    with _open_context() as context:
+    with open_cli_context(read_settings()) as context:
         submission_id = _find(context, submission)
         if not yes:
             typer.confirm(f"{submission}: {_told_before(named, condition, candidate=candidate)}?", abort=True, err=True)
@@ -162,18 +161,6 @@ def _reason(reason: str, *, yes: bool) -> str:
     if any("\ud800" <= letter <= "\udfff" for letter in reason):
         fail("--reason has to be text in UTF-8", WRONG_USE)
     return reason
-
-
-@contextmanager
-def _open_context() -> Iterator[Context]:
-    settings = read_settings()
-    with open_database(settings) as database:
-        open_keys(settings, database)  # here keys are never made, as a process may do at its start
-    context = open_context(settings)
-    try:
-        yield context
-    finally:
-        context.database.dispose()
 
 
 def _find(context: Context, name: str) -> uuid.UUID:
