@@ -21,6 +21,7 @@ from redis.retry import Retry
 
 from config.celeryconfig import DRAIN_TASK
 from config.remote import read_broker
+from pipeline.failpoints import Failpoint, reach
 
 log = structlog.get_logger(__name__)
 
@@ -69,6 +70,7 @@ class Waker:
     def _send(self, lane: str) -> None:
         if self._redis is not None and not self._redis.set(_key(lane), 1, nx=True, ex=KEY_SECONDS):
             return
+        reach(Failpoint.WAKE_AFTER_KEY)
         self._app.send_task(DRAIN_TASK, args=(lane,), queue=lane, ignore_result=True, retry=False)
 
     def _try(self, act: Callable[[], object]) -> None:

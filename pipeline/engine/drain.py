@@ -20,6 +20,7 @@ from pipeline.db import Database, is_transient
 from pipeline.engine.lane import Lane
 from pipeline.engine.lease import Lease
 from pipeline.engine.stage import Done, Failed, LaneFailure, Verdict, whereabouts
+from pipeline.failpoints import Failpoint, reach
 from pipeline.keys import Keys
 from pipeline.ledger import ClaimedJob
 from pipeline.unit_of_work import UnitOfWork, begin
@@ -91,6 +92,7 @@ class Engine:
             items, unloaded = _load(lane, connection, jobs)
         if not jobs:
             return Batch(0, frozenset(), may_be_more=False)
+        reach(Failpoint.DRAIN_AFTER_CLAIM)
         full = len(jobs) == lane.batch_size
         if full:
             self.wake(lane.name)  # more than this worker can hold: call a second one before working
@@ -146,10 +148,13 @@ class Engine:
         return fed
 
     def _finish(self, lane: Lane, verdicts: Sequence[Verdict], *, recorded: bool = True) -> set[str]:
+        reach(Failpoint.DRAIN_BEFORE_FINISH)
         for attempt in range(1, TRANSIENT_TRIES + 1):
             try:
                 with begin(self.database, self.keys, actions.lane(lane.name)) as unit:
                     self._write(lane, unit, verdicts, recorded=recorded)
+                    unit.flush()
+                    reach(Failpoint.DRAIN_BEFORE_COMMIT)
             except DBAPIError as error:
                 if is_transient(error):
                     if attempt == TRANSIENT_TRIES:
@@ -163,6 +168,7 @@ class Engine:
             except Exception as error:  # noqa: BLE001 - one row's mistake must not fail the batch
                 log.error("recording failed, going row by row", lane=lane.name, **whereabouts(error))
                 return self._finish_row_by_row(lane, verdicts)
+            reach(Failpoint.DRAIN_AFTER_COMMIT)
             return unit.fed_lanes
         return set()
 

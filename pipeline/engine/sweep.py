@@ -16,6 +16,7 @@ from pipeline.audit.actions import Action, Detail
 from pipeline.db import Database, clock, clock_after
 from pipeline.engine.drain import bury
 from pipeline.engine.lane import Lane
+from pipeline.failpoints import Failpoint, reach
 from pipeline.keys import Keys
 from pipeline.ledger import ClaimedJob
 from pipeline.models import Job
@@ -65,6 +66,8 @@ def sweep(
         resumed = _end_stale_pauses(unit)
         for duty in duties:
             duty(unit)
+        unit.flush()
+        reach(Failpoint.SWEEP_BEFORE_COMMIT)
     swept = Swept(given_back, given_up, len(resumed), frozenset(unit.fed_lanes | resumed))
     if given_back or given_up:
         log.warning("leases expired", given_back=given_back, given_up=given_up)

@@ -13,6 +13,7 @@ from pipeline.audit import actions
 from pipeline.audit.actions import Action, Detail
 from pipeline.context import Context
 from pipeline.erasure.journal import Cause
+from pipeline.failpoints import Failpoint, reach
 from pipeline.models import AuditEvent, DataKey, Erasure, IntakeKey, Quarantine, SealedDocument, Submission
 from pipeline.status import SubmissionStatus
 from pipeline.submission import Part, new_reference
@@ -123,6 +124,9 @@ def _accept_once(context: Context, arrival: Arrival, wake: Callable[[str], None]
         if original is not None and _erased_meanwhile(unit, original.submission_id):
             raise _ErasedMeanwhile
         kept = _keep(context, unit, arrival, keys, body_index, original.submission_id if original else None)
+        unit.flush()
+        reach(Failpoint.INTAKE_BEFORE_COMMIT)
+    reach(Failpoint.INTAKE_AFTER_COMMIT)
     for lane in unit.fed_lanes:
         wake(lane)
     return kept

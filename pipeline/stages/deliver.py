@@ -32,6 +32,7 @@ from pipeline.email.render import render
 from pipeline.engine.lease import Lease
 from pipeline.engine.stage import Done, Failed, LaneFailure, PermanentFailure, Stage, Verdict
 from pipeline.erasure.rendered import discard_late
+from pipeline.failpoints import Failpoint, reach
 from pipeline.ledger import ClaimedJob
 from pipeline.models import EmailAttempt
 from pipeline.outreach import EMAIL_LANE
@@ -143,10 +144,13 @@ class DeliverStage(Stage):
             # Stopped, settled or suppressed since it was claimed: the next claim sees why.
             verdicts += [_as_it_was(each.job) for each in written if each.job.id not in held]
             marked = [each for each in written if each.job.id in held]
+            reach(Failpoint.EMAIL_BEFORE_CALL)
             answers = self._calls.begin([(each.composed.message, each.composed.content) for each in marked])
             # The other side takes its time: meanwhile the next letters are written.
             next_one = self._write(portions[number + 1], items) if number + 1 < len(portions) else ([], [])
-            yield verdicts + self._answered(marked, answers())
+            answered = self._answered(marked, answers())
+            reach(Failpoint.EMAIL_AFTER_CALL)
+            yield verdicts + answered
             if self._breaker.tripped_by is not None:
                 raise LaneFailure(self._breaker.tripped_by, self._breaker.rest_seconds)
 
