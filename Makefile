@@ -17,6 +17,7 @@ PYTHON = $(shell for each in python3.14 python3.13 python3.12 python3.11 python3
 COUNT ?= 20
 SERVE ?= 1
 ARGS ?=
+export CHAOS_MINUTES SEED
 
 .PHONY: help
 help: ## this list
@@ -84,6 +85,10 @@ test: setup-dev ## run the tests; ARGS="tests/pipeline -k audit" chooses
 
 # Package index hosts belong to a machine, not to the project. In brackets, so that this line does not name one.
 HOSTS := py[p]i\.(org|python)|pythonhoste[d]\.org|npmj[s]\.(org|com)|^ *--?(extra-)?i(ndex-url)?[ =]+[a-z]+://
+
+.PHONY: chaos
+chaos: setup-dev ## break everything under load for CHAOS_MINUTES=5, with SEED=… (else a random one), then judge what is left
+	@$(RUN) tests.chaos $(ARGS)
 
 .PHONY: check
 check: setup-dev ## style, types, import directions, templates, container files, schema, claims, no index hosts

@@ -6,22 +6,43 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from bench import evidence, evidence_report, mail, mail_faults, mail_report, matching_report, report, what_if
+from bench import (
+    alone,
+    batches,
+    embedded,
+    endurance,
+    evidence,
+    evidence_report,
+    growth,
+    intake,
+    loads,
+    loads_report,
+    mail,
+    mail_faults,
+    mail_report,
+    matching_report,
+    overload,
+    plots,
+    report,
+    scale,
+    what_if,
+)
 from bench.counting import count_costs
+from bench.doors import CAREROUTE, LIMIT, TEXTBOOK, TUNED
 from bench.failure import BenchFailed
 from bench.laboratory import can_count_statements, open_laboratory
 from bench.matching import QUICK_PLAN, Plan, measure_matching
 from bench.measure import Load, Round, measure_round
 from bench.parts import Part, with_part
-from bench.report import CAREROUTE, TEXTBOOK, Results, pipeline_conditions, pipeline_part
-from bench.sides import SIDES
+from bench.report import Results, pipeline_conditions, pipeline_part
+from bench.sides import SIDES, Limit, Side
 from config.conditions import load_conditions
 from config.screening import load_screening
 from config.settings import Settings
 from embedded.supervisor import termination_as_interrupt
 
 CORES = 2
-QUICK_SUBMISSIONS, QUICK_TEXTBOOK_SUBMISSIONS, QUICK_SECONDS = 500, 60, 5.0
+QUICK_SUBMISSIONS, QUICK_TUNED_SUBMISSIONS, QUICK_TEXTBOOK_SUBMISSIONS, QUICK_SECONDS = 500, 150, 60, 5.0
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
 
@@ -29,6 +50,7 @@ def main(arguments: Sequence[str]) -> int:
     chosen = _parser().parse_args(arguments)
     if chosen.quick:
         chosen.submissions = min(chosen.submissions, QUICK_SUBMISSIONS)
+        chosen.tuned_submissions = min(chosen.tuned_submissions, QUICK_TUNED_SUBMISSIONS)
         chosen.textbook_submissions = min(chosen.textbook_submissions, QUICK_TEXTBOOK_SUBMISSIONS)
         chosen.repeats, chosen.seconds = 1, min(chosen.seconds, QUICK_SECONDS)
     command = "make bench" + (f' ARGS="{" ".join(arguments)}"' if arguments else "")
@@ -49,6 +71,8 @@ def _finish(chosen: argparse.Namespace, part: Part) -> Part:
     """Print a part, and put it beside what was written before."""
     print(f"## {part.title}\n\n{part.text()}")
     if not chosen.quick:
+        for chart in part.charts:
+            plots.draw(chart, chosen.output.parent / "plots")
         before = chosen.output.read_text(encoding="utf-8") if chosen.output.exists() else ""
         chosen.output.write_text(with_part(before, part, _TITLES), encoding="utf-8")
     return part
@@ -56,24 +80,65 @@ def _finish(chosen: argparse.Namespace, part: Part) -> Part:
 
 def _pipeline(chosen: argparse.Namespace, command: str) -> Part:
     seconds = chosen.seconds / chosen.repeats
-    loads = {
+    loads_by_side = {
         CAREROUTE: Load(chosen.submissions, chosen.rate, seconds),
+        TUNED: Load(chosen.tuned_submissions, chosen.rate, seconds),
         TEXTBOOK: Load(chosen.textbook_submissions, chosen.rate, seconds),
+        LIMIT: Load(chosen.submissions, chosen.rate, 0.0),  # it has no way in of its own, so no latency
     }
-    rounds: dict[str, list[Round]] = {side.name: [] for side in SIDES}
+    sides: tuple[type[Side], ...] = (Limit, *SIDES)
+    rounds: dict[str, list[Round]] = {side.name: [] for side in sides}
     with open_laboratory() as laboratory:
         for number in range(chosen.repeats):
-            for side in SIDES:
-                measured = measure_round(side, laboratory, loads[side.name])
+            for side in sides:
+                measured = measure_round(side, laboratory, loads_by_side[side.name])
                 rounds[side.name].append(measured)
                 print(f"round {number + 1}: {side.name} {measured.throughput:.1f} submissions/s", file=sys.stderr)
         said = pipeline_conditions(laboratory, command)
     costs = {}
     if can_count_statements():
         with open_laboratory(statements=True) as laboratory:
-            for side in SIDES:
-                costs[side.name] = count_costs(side, laboratory, loads[side.name])
-    return pipeline_part(Results(rounds, loads, costs, said))
+            for side in sides:
+                costs[side.name] = count_costs(side, laboratory, loads_by_side[side.name])
+    return pipeline_part(Results(rounds, loads_by_side, costs, said))
+
+
+def _loads(chosen: argparse.Namespace, command: str) -> Part:
+    plan = loads.QUICK_LOAD_PLAN if chosen.quick else loads.LOAD_PLAN
+    with open_laboratory() as laboratory:
+        measured = {side.name: loads.measure_loads(side, laboratory, plan) for side in SIDES}
+        return loads_report.loads_part(plan, measured, pipeline_conditions(laboratory, command))
+
+
+def _batches(chosen: argparse.Namespace, command: str) -> Part:
+    plan = batches.QUICK_BATCH_PLAN if chosen.quick else batches.BATCH_PLAN
+    with open_laboratory() as laboratory:
+        measured = batches.measure_batches(laboratory, plan)
+        return batches.batches_part(plan, measured, laboratory, command)
+
+
+def _embedded(chosen: argparse.Namespace, command: str) -> Part:
+    plan = embedded.QUICK_EMBEDDED_PLAN if chosen.quick else embedded.EmbeddedPlan()
+    return embedded.embedded_part(plan, embedded.measure_embedded(plan), command)
+
+
+def _alone(chosen: argparse.Namespace, command: str) -> Part:
+    plan = alone.QUICK_ALONE_PLAN if chosen.quick else alone.AlonePlan()
+    with open_laboratory() as laboratory:
+        return alone.alone_part(alone.measure_alone(laboratory, plan), laboratory, command)
+
+
+def _memory(chosen: argparse.Namespace, command: str) -> Part:
+    plan = endurance.QUICK_ENDURANCE_PLAN if chosen.quick else endurance.EndurancePlan()
+    with open_laboratory() as laboratory:
+        measured = endurance.measure_endurance(laboratory, plan)
+        return endurance.endurance_part(plan, measured, laboratory, command)
+
+
+def _scale(chosen: argparse.Namespace, command: str) -> Part:
+    plan = scale.QUICK_SCALE_PLAN if chosen.quick else scale.ScalePlan()
+    with open_laboratory() as laboratory:
+        return scale.scale_part(scale.measure_scale(laboratory, plan), laboratory, command)
 
 
 def _matching(chosen: argparse.Namespace, command: str) -> Part:
@@ -111,24 +176,60 @@ def _evidence(chosen: argparse.Namespace, command: str) -> Part:
         return evidence_report.evidence_part(measured, evidence_report.evidence_conditions(laboratory, command))
 
 
+def _growth(chosen: argparse.Namespace, command: str) -> Part:
+    plan = growth.QUICK_GROWTH_PLAN if chosen.quick else growth.GrowthPlan()
+    with open_laboratory() as laboratory:
+        return growth.growth_part(growth.measure_growth(laboratory, plan), laboratory, command)
+
+
+def _intake(chosen: argparse.Namespace, command: str) -> Part:
+    plan = intake.QUICK_INTAKE_PLAN if chosen.quick else intake.IntakePlan()
+    with open_laboratory() as laboratory:
+        return intake.intake_part(intake.measure_intake(laboratory, plan), laboratory, command)
+
+
+def _overload(chosen: argparse.Namespace, command: str) -> Part:
+    plan = overload.QUICK_OVERLOAD_PLAN if chosen.quick else overload.OverloadPlan()
+    with open_laboratory() as laboratory:
+        return overload.overload_part(overload.measure_overload(laboratory, plan), laboratory, command)
+
+
 PARTS: Mapping[str, Callable[[argparse.Namespace, str], Part]] = {
+    "intake": _intake,
     "pipeline": _pipeline,
+    "loads": _loads,
+    "batches": _batches,
+    "embedded": _embedded,
+    "overload": _overload,
+    "scale": _scale,
+    "memory": _memory,
+    "alone": _alone,
     "matching": _matching,
     "what-if": _what_if,
     "mail": _mail,
     "mail-faults": _mail_faults,
     "evidence": _evidence,
+    "growth": _growth,
 }
 _TITLES = (
+    intake.TITLE,
     report.TITLE,
+    loads_report.TITLE,
+    batches.TITLE,
+    embedded.TITLE,
+    overload.TITLE,
+    scale.TITLE,
+    endurance.TITLE,
+    alone.TITLE,
     matching_report.TITLE,
     what_if.TITLE,
     mail_report.TITLE,
     mail_faults.TITLE,
     evidence_report.TITLE,
+    growth.TITLE,
 )
-_BY_HAND = frozenset({"mail-faults"})
-"""Measured only when asked for by name: it takes a quarter of an hour, most of it waiting."""
+_BY_HAND = frozenset({"growth", "mail-faults", "memory"})
+"""Measured only when asked for by name: each takes a quarter of an hour or more."""
 
 
 def _use_cores(count: int) -> None:
@@ -146,6 +247,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--output", type=Path, default=RESULTS, help="the file written (bench/RESULTS.md)")
     pipeline = parser.add_argument_group("pipeline")
     pipeline.add_argument("--submissions", type=int, default=2000, help="backlog for Careroute (2000)")
+    pipeline.add_argument("--tuned-submissions", type=int, default=600, help="backlog for the tuned side (600)")
     pipeline.add_argument("--textbook-submissions", type=int, default=300, help="backlog for the textbook (300)")
     pipeline.add_argument("--repeats", type=int, default=3, help="rounds of each side, in turn (3)")
     pipeline.add_argument("--rate", type=float, default=20.0, help="submissions per second while latency is taken (20)")

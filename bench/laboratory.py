@@ -63,6 +63,15 @@ class Laboratory:
         finally:
             context.database.dispose()
 
+    def servers(self) -> dict[str, str]:
+        """The servers' versions and how they keep what they have."""
+        with self.fresh("versions") as (context, _), context.database.read() as connection:
+            postgresql = connection.exec_driver_sql("SHOW server_version").scalar_one()
+        with self.broker() as client:
+            server = client.info("server")
+        name, key = ("Valkey", "valkey_version") if "valkey_version" in server else ("Redis", "redis_version")
+        return {"PostgreSQL": f"{postgresql} (fsync on)", name: f"{server[key]} (AOF every second)"}
+
     @contextmanager
     def broker(self) -> Iterator[Redis]:
         client = Redis.from_url(self.redis.redis_url)

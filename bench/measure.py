@@ -63,7 +63,7 @@ def warm_up(side: Side, workers: Workers, rounds: int) -> None:
 
 def check_work(side: Side) -> Work:
     """What was done. Raises `BenchFailed` unless everything that was taken in was done in full."""
-    count = side.taken_in
+    count = side.taken_in - side.skipped
     work = read_work(side.context)
     faults = list(work.faults(count))
     if faults:
@@ -72,7 +72,7 @@ def check_work(side: Side) -> Work:
 
 
 def _latency(side: Side, workers: Workers, load: Load) -> tuple[float, ...]:
-    since = _database_time(side)
+    since = database_time(side)
     start = time.monotonic()
     for number in range(round(load.rate * load.latency_seconds)):
         time.sleep(max(0.0, start + number / load.rate - time.monotonic()))
@@ -85,7 +85,7 @@ def _latency(side: Side, workers: Workers, load: Load) -> tuple[float, ...]:
 def measure_throughput(side: Side, workers: Workers, submissions: int) -> float:
     """Submissions per second, from the word to go to the last email handed over."""
     side.load(submissions)
-    started = _database_time(side)
+    started = database_time(side)
     side.go()
     workers.finish()
     with side.context.database.read() as connection:
@@ -93,7 +93,7 @@ def measure_throughput(side: Side, workers: Workers, submissions: int) -> float:
     return submissions / (ended - started)
 
 
-def _database_time(side: Side) -> float:
+def database_time(side: Side) -> float:
     with side.context.database.read() as connection:
         return float(
             connection.exec_driver_sql("SELECT /* bench */ extract(epoch FROM clock_timestamp())").scalar_one()

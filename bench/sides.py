@@ -1,28 +1,39 @@
-"""The two sides: how each keeps a submission, is loaded while it rests, and is told to go."""
+"""The sides: how each keeps a submission, is loaded while it rests, and is told to go."""
 
+import os
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import ClassVar
 
 import redis
 from sqlalchemy import delete
 
 from bench import people
+from bench.doors import (
+    CAREROUTE,
+    LIMIT,
+    TEXTBOOK,
+    TUNED,
+    CarerouteDoor,
+    CeleryDoor,
+    Door,
+    UnqueuedDoor,
+    arrival,
+    textbook_door,
+    tuned_door,
+)
 from bench.failure import BenchFailed
 from bench.laboratory import Laboratory
-from bench.textbook import app as textbook
-from bench.textbook import intake
 from embedded import processes
 from pipeline.context import Context
 from pipeline.db import utc_now
 from pipeline.intake.accept import VALIDATE_LANE, Arrival, accept
 from pipeline.models import LanePause
-from tasks.app import create_app
-from tasks.wake import Waker
 
 WORKERS = 2
 GIVE_UP_SECONDS = 120.0
@@ -40,13 +51,16 @@ class Side(ABC):
 
     def __init__(self, context: Context, environment: Mapping[str, str], laboratory: Laboratory) -> None:
         self.context = context
-        self._environment = environment
+        self.environment = environment
         self._laboratory = laboratory
+        self.door = self.open_door()
         self.taken_in = 0
+        self.skipped = 0
+        """Numbers among those `taken_in` that were not sent in the end."""
 
     @abstractmethod
-    def take_in(self, arrival: Arrival) -> None:
-        """Keep one submission, and say so: from here it is worked on."""
+    def open_door(self) -> Door:
+        """Where submissions come in."""
 
     @abstractmethod
     def keep_at_rest(self, arrival: Arrival) -> None:
@@ -60,23 +74,29 @@ class Side(ABC):
     def go(self) -> None:
         """Let the workers begin with what was kept at rest."""
 
-    @abstractmethod
-    def close(self) -> None:
-        """Let go of the broker."""
+    @property
+    def whole_environment(self) -> dict[str, str]:
+        """Of a process of this side, with what this process was started with."""
+        return {**os.environ, **self.environment}
+
+    @property
+    def log(self) -> Path:
+        """Where all processes of this side write."""
+        return self._laboratory.folder / f"{self.context.database.url.rpartition('/')[2]}.log"
 
     def take_in_next(self) -> None:
-        self.take_in(self._next())
+        self.door.take_in(self.next_arrival())
 
     def load(self, count: int) -> None:
         """Keep `count` submissions at rest, each in a transaction of its own."""
         self.rest()
         with ThreadPoolExecutor(_LOADING_THREADS) as pool:
-            list(pool.map(self.keep_at_rest, [self._next() for _ in range(count)]))
+            list(pool.map(self.keep_at_rest, [self.next_arrival() for _ in range(count)]))
 
     @property
     def due(self) -> int:
         """How many emails will have been handed over when all is done."""
-        return self.taken_in * people.EMAILS_PER_PERSON
+        return (self.taken_in - self.skipped) * people.EMAILS_PER_PERSON
 
     def handed_over(self) -> int:
         with self.context.database.read() as connection:
@@ -86,12 +106,12 @@ class Side(ABC):
     @contextmanager
     def workers(self) -> Iterator["Workers"]:
         """The worker processes, connected and waiting for work."""
-        logs = self._laboratory.folder / f"{self.context.database.url.rpartition('/')[2]}.log"
+        logs = self.log
         started = []
         try:
             for _ in range(WORKERS):
                 command = (sys.executable, "-m", *self.worker)
-                started.append(processes.spawn(command, log=logs, environment=self._environment))
+                started.append(processes.spawn(command, log=logs, environment=self.environment))
 
             def check() -> None:
                 ends = [process.poll() for process in started]
@@ -101,33 +121,41 @@ class Side(ABC):
             def give_up(what: str) -> BenchFailed:
                 return BenchFailed(f"{self.name}: {what}. The end of the workers' log:\n{processes.tail(logs)}")
 
-            workers = Workers(self, check, give_up)
+            workers = Workers(self, check, give_up, [process.pid for process in started])
             with self._laboratory.broker() as client:
-                workers.wait(lambda: _consumers(client) >= WORKERS, "the workers did not connect to the broker")
+                workers.wait(lambda: consumers(client) >= WORKERS, "the workers did not connect to the broker")
             yield workers
         finally:
             for process in started:
                 processes.stop(process, grace=_STOP_SECONDS)
 
-    def _next(self) -> Arrival:
+    def next_arrival(self) -> Arrival:
+        """Of the next person, to be taken in."""
         self.taken_in += 1
-        number = self.taken_in
-        return Arrival(people.SOURCE, people.body(number), vendor_id=f"person-{number}")
+        return arrival(self.taken_in)
 
 
 class Workers:
     """Running workers, and waiting for what they do."""
 
-    def __init__(self, side: Side, check: Callable[[], None], give_up: Callable[[str], BenchFailed]) -> None:
+    def __init__(
+        self,
+        side: Side,
+        check: Callable[[], None],
+        give_up: Callable[[str], BenchFailed],
+        pids: Sequence[int] = (),
+    ) -> None:
+        """`check` raises `BenchFailed` when a worker has ended."""
         self._side = side
-        self._check = check
+        self.check = check
         self._give_up = give_up
+        self.pids = pids
 
     def wait(self, condition: Callable[[], bool], otherwise: str, every: float = 0.05) -> None:
         """Raises `BenchFailed` when a worker ends, or the condition does not come true for a long time."""
         deadline = time.monotonic() + GIVE_UP_SECONDS
         while not condition():
-            self._check()
+            self.check()
             if time.monotonic() > deadline:
                 raise self._give_up(otherwise)
             time.sleep(every)
@@ -138,18 +166,14 @@ class Workers:
 
 
 class Careroute(Side):
-    """Job rows, claimed in batches; the broker only carries wake-ups."""
+    """Job rows, claimed in batches; the broker only carries wake-ups. Both workers serve every lane, the log's too."""
 
-    name = "careroute"
+    name = CAREROUTE
     worker: ClassVar[tuple[str, ...]] = ("cli", "worker")
+    door: CarerouteDoor
 
-    def __init__(self, context: Context, environment: Mapping[str, str], laboratory: Laboratory) -> None:
-        super().__init__(context, environment, laboratory)
-        broker_url = laboratory.redis.celery_url
-        self._waker = Waker(create_app(context.settings, broker_url), broker_url)
-
-    def take_in(self, arrival: Arrival) -> None:
-        accept(self.context, arrival, self._waker)
+    def open_door(self) -> Door:
+        return CarerouteDoor(self.context)
 
     def keep_at_rest(self, arrival: Arrival) -> None:
         accept(self.context, arrival, lambda _lane: None)
@@ -162,29 +186,16 @@ class Careroute(Side):
     def go(self) -> None:
         with self.context.database.write() as connection:
             connection.execute(delete(LanePause))
-        self._waker(VALIDATE_LANE)
-
-    def close(self) -> None:
-        self._waker.close()
+        self.door.waker(VALIDATE_LANE)
 
 
-class Textbook(Side):
-    """A Celery task per step and per email."""
+class CelerySide(Side):
+    """The broker carries the work."""
 
-    name = "textbook"
-    worker = ("bench.textbook.worker",)
-
-    _AT_REST = "at-rest"
-
-    def __init__(self, context: Context, environment: Mapping[str, str], laboratory: Laboratory) -> None:
-        super().__init__(context, environment, laboratory)
-        self._app = textbook.create_app(laboratory.redis.celery_url)
-
-    def take_in(self, arrival: Arrival) -> None:
-        textbook.start(self._app, intake.accept(self.context, arrival))
+    door: CeleryDoor
 
     def keep_at_rest(self, arrival: Arrival) -> None:
-        textbook.start(self._app, intake.accept(self.context, arrival), self._AT_REST)
+        self.door.keep_at_rest(arrival)
 
     def rest(self) -> None:
         """Nothing to do: messages at rest are put into a queue that nobody consumes."""
@@ -192,13 +203,51 @@ class Textbook(Side):
     def go(self) -> None:
         # A queue is a Redis list: under the consumers' name all of it is there at once.
         with self._laboratory.broker() as client:
-            client.rename(self._AT_REST, textbook.QUEUE)
-
-    def close(self) -> None:
-        self._app.close()
+            client.rename(self.door.AT_REST, self.door.queue)
 
 
-SIDES: tuple[type[Side], ...] = (Careroute, Textbook)
+class Textbook(CelerySide):
+    """A Celery task per step and per email."""
+
+    name = TEXTBOOK
+    worker = ("bench.textbook.worker",)
+
+    def open_door(self) -> Door:
+        return textbook_door(self.context)
+
+
+class Tuned(CelerySide):
+    """A Celery task per submission."""
+
+    name = TUNED
+    worker = ("bench.tuned.worker",)
+
+    def open_door(self) -> Door:
+        return tuned_door(self.context)
+
+
+class Limit(Side):
+    """The same stages in batches with no queue at all: each of two processes walks over its half of what was kept."""
+
+    name = LIMIT
+    worker = ("bench.limit",)
+    door: UnqueuedDoor
+
+    def open_door(self) -> Door:
+        return UnqueuedDoor(self.context)
+
+    def keep_at_rest(self, arrival: Arrival) -> None:
+        self.door.keep(arrival)
+
+    def rest(self) -> None:
+        """Nothing to do: nobody looks for what was kept before being told."""
+
+    def go(self) -> None:
+        self.door.begin_walks(WORKERS)
+
+
+SIDES: tuple[type[Side], ...] = (Careroute, Tuned, Textbook)
+"""Those that take submissions in one by one, and so have a time to the confirmation."""
 
 
 @contextmanager
@@ -209,9 +258,9 @@ def fresh_side(kind: type[Side], laboratory: Laboratory) -> Iterator[Side]:
         try:
             yield side
         finally:
-            side.close()
+            side.door.close()
 
 
-def _consumers(client: redis.Redis) -> int:
+def consumers(client: redis.Redis) -> int:
     """How many workers wait for a message just now."""
     return sum(entry["cmd"] == "brpop" for entry in client.client_list())

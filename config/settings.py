@@ -62,6 +62,15 @@ class Settings(BaseSettings):
     public_url: str = Field(default="", description="Where people reach the pages; every link is built from it.")
     forwarded_allow_ips: str = Field(default="127.0.0.1", description="Proxies whose X-Forwarded-For is believed.")
     rate_limit_per_minute: int = Field(default=30, ge=1, description="Form posts and code attempts per address.")
+    backlog_limit: int = Field(
+        default=50_000, ge=1, description="With so many jobs due and waiting, the API and the form answer 503."
+    )
+    backlog_limit_hooks: int = Field(
+        default=500_000, ge=1, description="The same for vendors' webhooks, which they may switch off when refused."
+    )
+    intake_in_flight: int = Field(
+        default=256, ge=1, description="Submissions in hand at once in a web process; as many webhooks beside them."
+    )
     requests_per_recipient_per_day: int = Field(
         default=5, ge=1, description="More for one address wait in quarantine: somebody may be flooding it."
     )

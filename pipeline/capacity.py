@@ -148,9 +148,10 @@ class _Load:
     last_offered_at: dt.datetime | None
 
     def on(self, calendar: Calendar) -> "_Load":
-        return replace(
-            self, day=self.day.at(calendar.day), week=self.week.at(calendar.week), month=self.month.at(calendar.month)
-        )
+        day, week, month = self.day.at(calendar.day), self.week.at(calendar.week), self.month.at(calendar.month)
+        if day is self.day and week is self.week and month is self.month:
+            return self
+        return replace(self, day=day, week=week, month=month)
 
     def has_room(self, capacity: Capacity) -> bool:
         return self.open_referrals < capacity.max_open and self.has_new_room(capacity)
@@ -189,7 +190,8 @@ def _lock_loads(connection: Connection, provider_ids: Iterable[str]) -> dict[str
         {"provider_id": "text"},
         [(provider_id,) for provider_id in sorted(set(provider_ids))],
     )
-    locked = select(ProviderLoad.table()).where(ProviderLoad.provider_id.in_([row[0] for row in rows]))
+    wanted = bulk.is_among(connection, ProviderLoad.provider_id, [row[0] for row in rows])
+    locked = select(ProviderLoad.table()).where(wanted)
     return {row.provider_id: _read_load(row) for row in connection.execute(locked)}
 
 

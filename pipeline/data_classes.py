@@ -266,8 +266,8 @@ TABLES: Mapping[str, TableClasses] = dict(
             models.Job,
             "what has to be done",
             Fate.GOES,
-            "id lane submission_id target_id generation attempts due_at created_at lease_until lease_token isolated "
-            "last_error",
+            "id lane source submission_id target_id generation attempts due_at created_at lease_until lease_token "
+            "isolated last_error",
         ),
         _table(
             models.DeadJob,

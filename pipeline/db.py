@@ -12,6 +12,8 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.pool import QueuePool
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from pipeline import binary_arrays
+
 PREPARED_STATEMENTS = 500
 """Kept for each connection: more than all stages together have, so that none is parsed twice."""
 
@@ -24,7 +26,8 @@ _RETRYABLE_SQLITE = {
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_FULL,
 }
-_RETRYABLE_SQLSTATES = {"40001", "40P01", "55P03", "57P01", "57P02", "57P03"}
+_UNDONE_SQLSTATES = {"40001", "40P01"}
+_RETRYABLE_SQLSTATES = {*_UNDONE_SQLSTATES, "55P03", "57P01", "57P02", "57P03"}
 
 
 class UtcDateTime(TypeDecorator[dt.datetime]):
@@ -73,6 +76,11 @@ def is_transient(error: BaseException) -> bool:
     return isinstance(error, OperationalError)
 
 
+def was_undone(error: BaseException) -> bool:
+    """Whether the database undid a transaction in favour of another (deadlock, serialization): it will do again."""
+    return isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", None) in _UNDONE_SQLSTATES
+
+
 class Database:
     """Connections to one database. `write()` is one transaction that commits on success; `read()` never writes.
 
@@ -106,7 +114,8 @@ class Database:
                     "connect_timeout": 5,
                     "application_name": "careroute",
                     "prepare_threshold": 2,
-                    "options": "-c timezone=UTC",
+                    # Our statements run for milliseconds; compiling one takes longer than any of them.
+                    "options": "-c timezone=UTC -c jit=off",
                 },
             )
             _configure_postgresql(engine)
@@ -168,6 +177,7 @@ def _configure_postgresql(engine: Engine) -> None:
     @event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: Any) -> None:
         connection.prepared_max = PREPARED_STATEMENTS
+        binary_arrays.register(connection)
 
 
 def _configure_sqlite(engine: Engine, *, read_only: bool) -> None:
@@ -200,3 +210,9 @@ def clock_after(connection: Connection, seconds: str) -> str:
     if connection.dialect.name == "postgresql":
         return f"(clock_timestamp() + ({seconds}) * interval '1 second')"
     return f"(strftime('%Y-%m-%d %H:%M:%f', 'now', printf('%+.3f seconds', {seconds})) || '000')"
+
+
+def database_time(connection: Connection) -> dt.datetime:
+    """The database's own clock, aware, UTC: for what must not depend on which process asks."""
+    found = connection.exec_driver_sql(f"SELECT {clock(connection)}").scalar_one()
+    return dt.datetime.fromisoformat(found).replace(tzinfo=dt.UTC) if isinstance(found, str) else found

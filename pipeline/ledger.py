@@ -19,6 +19,10 @@ from pipeline.models import DeadJob, Job, LanePause
 
 MAXIMUM_ERROR_LENGTH = 200
 
+# Asked once, so that PostgreSQL can look it up in an index: `clock_timestamp()` itself may differ from row to row.
+_MOMENT = "moment AS MATERIALIZED (SELECT {} AS now)"
+_DUE = "{0}.due_at <= (SELECT now FROM moment) AND {0}.lease_until IS NULL"
+
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
@@ -26,6 +30,8 @@ class NewJob:
     target_id: uuid.UUID
     submission_id: uuid.UUID | None
     delay_seconds: float = 0.0
+    source: str = ""
+    """Of the submission: what is due is claimed in turn of its source. Empty for work about none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,52 +69,117 @@ def enqueue(connection: Connection, jobs: Iterable[NewJob]) -> set[str]:
         known = merged.get((job.lane, job.target_id))
         if known is None or job.delay_seconds < known.delay_seconds:
             merged[(job.lane, job.target_id)] = job
-    rows = sorted((job.lane, job.target_id, job.submission_id, float(job.delay_seconds)) for job in merged.values())
+    rows = [
+        (job.lane, job.source, job.target_id, job.submission_id, float(job.delay_seconds))
+        for _, job in sorted(merged.items())
+    ]
     now, due = clock(connection), clock_after(connection, "v.delay")
     least = "least" if connection.dialect.name == "postgresql" else "min"
     bulk.execute(
         connection,
-        "INSERT INTO job (lane, target_id, submission_id, generation, attempts, due_at, created_at, isolated) "  # noqa: S608 - our own SQL fragments
-        f"SELECT v.lane, v.target_id, v.submission_id, 1, 0, {due}, {now}, false FROM v WHERE true "
+        "INSERT INTO job (lane, source, target_id, submission_id, generation, attempts, due_at, created_at, isolated) "  # noqa: S608 - our own SQL fragments
+        f"SELECT v.lane, v.source, v.target_id, v.submission_id, 1, 0, {due}, {now}, false FROM v WHERE true "
         "ON CONFLICT (lane, target_id) DO UPDATE SET generation = job.generation + 1, attempts = 0, "
         f"due_at = {least}(job.due_at, excluded.due_at)",
-        {"lane": "text", "target_id": "uuid", "submission_id": "uuid", "delay": "double precision"},
+        {"lane": "text", "source": "text", "target_id": "uuid", "submission_id": "uuid", "delay": "double precision"},
         rows,
     )
-    return {lane for lane, _, _, delay in rows if delay <= 0}
+    return {job.lane for job in merged.values() if job.delay_seconds <= 0}
 
 
 def claim(connection: Connection, lane: str, limit: int, lease_seconds: float) -> list[ClaimedJob]:
-    """Take up to `limit` due jobs of a lane that is not paused, oldest first; attempts count from here.
+    """Take up to `limit` due jobs of a lane that is not paused, the oldest of each source; attempts count from here.
 
-    At most one of them is isolated: whichever of the rows that a dead worker left behind killed it, the others must
-    not lose an attempt to its next turn.
-
-    The choice is a materialised CTE: a plain subquery may be run again for each row and overrun the limit.
+    The limit is shared out evenly between the sources that have due work, and what one leaves of its share goes to
+    those with more: a flood from one source leaves room for what trickles in from another. What does not divide goes
+    to those who have waited longest, so with more sources than `limit` each has its turn.
     """
     token = uuid7()
-    skip = "FOR UPDATE SKIP LOCKED" if connection.dialect.name == "postgresql" else ""
-    now, lease = clock(connection), clock_after(connection, "v.lease")
+    claimed: list[ClaimedJob] = []
+    hungry = _sources_with_due_work(connection, lane)
+    while hungry and len(claimed) < limit:
+        share = max((limit - len(claimed)) // len(hungry), 1)
+        still_hungry = []
+        for source in hungry:
+            if len(claimed) < limit:
+                taken = _take(connection, lane, source, share, token, lease_seconds, claimed)
+                claimed += taken
+                if len(taken) == share:
+                    still_hungry.append(source)
+        hungry = still_hungry
+    return sorted(claimed, key=lambda job: job.id)
+
+
+def _sources_with_due_work(connection: Connection, lane: str) -> list[str]:
+    """Who has due work in a lane that is not paused, the longest wait first.
+
+    The sources are found one after the other in the index, so it takes no longer for a long queue.
+    """
     rows = bulk.fetch(
         connection,
-        ", due AS MATERIALIZED (SELECT job.id FROM job, v WHERE job.lane = v.lane "  # noqa: S608 - our own SQL fragments
-        f"AND job.due_at <= {now} AND job.lease_until IS NULL AND NOT EXISTS (SELECT 1 FROM lane_pause "
-        f"WHERE lane_pause.lane = v.lane AND (lane_pause.until IS NULL OR lane_pause.until > {now})) "
-        "AND (NOT job.isolated OR job.id = (SELECT min(left_behind.id) FROM job AS left_behind "
-        f"WHERE left_behind.lane = v.lane AND left_behind.isolated AND left_behind.due_at <= {now} "
-        "AND left_behind.lease_until IS NULL)) "
-        f"ORDER BY job.due_at LIMIT {int(limit)} {skip.replace('UPDATE', 'UPDATE OF job')}) "
-        f"UPDATE job SET attempts = attempts + 1, lease_until = {lease}, lease_token = v.token "
-        "FROM due, v WHERE job.id = due.id "
-        "RETURNING job.id, job.lane, job.submission_id, job.target_id, job.generation, job.attempts, job.isolated",
-        {"lane": "text", "token": "uuid", "lease": "double precision"},
-        [(lane, token, float(lease_seconds))],
+        f", {_MOMENT.format(clock(connection))}, sources AS (WITH RECURSIVE known(source) AS ("  # noqa: S608 - our own SQL fragments
+        "SELECT (SELECT job.source FROM job WHERE job.lane = v.lane ORDER BY job.source LIMIT 1) FROM v UNION ALL "
+        "SELECT (SELECT job.source FROM job WHERE job.lane = v.lane AND job.source > known.source "
+        "ORDER BY job.source LIMIT 1) FROM known, v WHERE known.source IS NOT NULL) "
+        "SELECT known.source FROM known WHERE known.source IS NOT NULL) "
+        "SELECT sources.source, (SELECT job.due_at FROM job WHERE job.lane = v.lane AND job.source = sources.source "
+        f"AND {_DUE.format('job')} ORDER BY job.due_at LIMIT 1) FROM sources, v "
+        "WHERE NOT EXISTS (SELECT 1 FROM lane_pause WHERE lane_pause.lane = (SELECT lane FROM v) "
+        "AND (lane_pause.until IS NULL OR lane_pause.until > (SELECT now FROM moment)))",
+        {"lane": "text"},
+        [(lane,)],
     )
-    claimed = [
+    waiting = [(since, source) for source, since in rows if since is not None]
+    return [source for _, source in sorted(waiting)]
+
+
+def _take(
+    connection: Connection,
+    lane: str,
+    source: str,
+    share: int,
+    token: uuid.UUID,
+    lease_seconds: float,
+    claimed: Sequence[ClaimedJob],
+) -> list[ClaimedJob]:
+    """Take up to `share` due jobs of one source, beside what was `claimed` already.
+
+    At most one of a claim is isolated: whichever of the rows that a dead worker left behind killed it, the others
+    must not lose an attempt to its next turn.
+
+    The choice is a materialised CTE: a plain subquery may be run again for each row and overrun the share. It asks
+    `v` for single values rather than joining it, so that its rows come out of the index in order of time, unsorted.
+    """
+    on_postgresql = connection.dialect.name == "postgresql"
+    skip = "FOR UPDATE SKIP LOCKED" if on_postgresql else ""
+    left_behind_due = _DUE.format("left_behind")
+    # An array, so that PostgreSQL looks its rows up by the index, however many it guesses that there are.
+    chosen = "ANY (ARRAY(SELECT id FROM due))" if on_postgresql else "(SELECT id FROM due)"
+    rows = bulk.fetch(
+        connection,
+        f", {_MOMENT.format(clock(connection))}, due AS MATERIALIZED (SELECT job.id FROM job "  # noqa: S608 - our own SQL fragments
+        f"WHERE job.lane = (SELECT lane FROM v) AND job.source = (SELECT source FROM v) AND {_DUE.format('job')} "
+        "AND (NOT job.isolated OR (SELECT isolated FROM v) = 1 AND job.id = "
+        "(SELECT min(left_behind.id) FROM job AS left_behind "
+        f"WHERE left_behind.lane = (SELECT lane FROM v) AND left_behind.isolated AND {left_behind_due})) "
+        f"ORDER BY job.due_at LIMIT (SELECT share FROM v) {skip}) "
+        f"UPDATE job SET attempts = attempts + 1, lease_until = {clock_after(connection, 'v.lease')}, "
+        f"lease_token = v.token FROM v WHERE job.id {'=' if on_postgresql else 'IN'} {chosen} "
+        "RETURNING job.id, job.lane, job.submission_id, job.target_id, job.generation, job.attempts, job.isolated",
+        {
+            "lane": "text",
+            "source": "text",
+            "share": "integer",
+            "token": "uuid",
+            "lease": "double precision",
+            "isolated": "integer",
+        },
+        [(lane, source, share, token, float(lease_seconds), int(not any(job.isolated for job in claimed)))],
+    )
+    return [
         ClaimedJob(r[0], r[1], _uuid(r[2]), _uuid(r[3]), r[4], r[5], bool(r[6]), token)  # type: ignore[arg-type]
         for r in rows
     ]
-    return sorted(claimed, key=lambda job: job.id)
 
 
 def hold(connection: Connection, jobs: Sequence[ClaimedJob]) -> dict[int, int]:
@@ -121,7 +192,7 @@ def hold(connection: Connection, jobs: Sequence[ClaimedJob]) -> dict[int, int]:
     tokens = {job.id: job.token for job in jobs}
     statement = (
         select(Job.id, Job.generation, Job.lease_token)
-        .where(Job.id.in_(sorted(tokens)))
+        .where(bulk.is_among(connection, Job.id, tokens))
         .order_by(Job.id)
         .with_for_update()
     )
@@ -133,7 +204,7 @@ def finish(connection: Connection, jobs: Sequence[ClaimedJob], generations: dict
     done = [job for job in jobs if generations[job.id] == job.generation]
     again = [job for job in jobs if generations[job.id] != job.generation]
     if done:
-        connection.execute(delete(Job).where(Job.id.in_([job.id for job in done])))
+        connection.execute(delete(Job).where(bulk.is_among(connection, Job.id, [job.id for job in done])))
     release(connection, [Retry(job, 0, "", costs_attempt=False) for job in again])
     return {job.lane for job in again}
 
@@ -168,7 +239,7 @@ def bury(connection: Connection, jobs: Sequence[tuple[ClaimedJob, str]], now: dt
             for j, reason in jobs
         ],
     )
-    connection.execute(delete(Job).where(Job.id.in_([job.id for job, _ in jobs])))
+    connection.execute(delete(Job).where(bulk.is_among(connection, Job.id, [job.id for job, _ in jobs])))
 
 
 def pause(connection: Connection, lane: str, reason: str, seconds: float | None) -> bool:
@@ -209,11 +280,12 @@ def resume(connection: Connection, lane: str) -> bool:
 
 
 def due_lanes(connection: Connection, lanes: Sequence[str]) -> set[str]:
-    """Which of `lanes` have a job due now."""
+    """Which of `lanes` have a job due now. In the index's order, lest a long queue that waits be read whole."""
     rows = bulk.fetch(
         connection,
-        f"SELECT v.lane FROM v WHERE EXISTS (SELECT 1 FROM job WHERE job.lane = v.lane "  # noqa: S608 - our own SQL fragments
-        f"AND job.due_at <= {clock(connection)} AND job.lease_until IS NULL)",
+        f"SELECT v.lane FROM v WHERE (SELECT job.id FROM job WHERE job.lane = v.lane "  # noqa: S608 - our own SQL fragments
+        f"AND job.due_at <= (SELECT {clock(connection)}) AND job.lease_until IS NULL "
+        "ORDER BY job.source, job.due_at LIMIT 1) IS NOT NULL",
         {"lane": "text"},
         [(lane,) for lane in lanes],
     )

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select
 from uuid_utils.compat import uuid7
 
+from pipeline import bulk
 from pipeline.audit.actions import Action, Detail
 from pipeline.audit.record import canonical_details
 from pipeline.context import Context
@@ -106,9 +107,9 @@ def opened_links(
     if not by_details:
         return set()
     statement = select(AuditEvent.details).where(
-        AuditEvent.submission_id.in_(submission_ids),
+        bulk.is_among(connection, AuditEvent.submission_id, submission_ids),
         AuditEvent.action.in_(_LOOKED_AT),
-        AuditEvent.details.in_(by_details),
+        bulk.is_among(connection, AuditEvent.details, by_details),
     )
     return {by_details[details] for details in connection.execute(statement).scalars()}
 
@@ -119,7 +120,7 @@ def count_recent_requests(connection: Connection, indexes: set[bytes], since: dt
         return Counter()
     rows = connection.execute(
         select(PersonIndex.email, func.count().label("requests"))
-        .where(PersonIndex.email.in_(indexes), PersonIndex.received_at > since)
+        .where(bulk.is_among(connection, PersonIndex.email, indexes), PersonIndex.received_at > since)
         .group_by(PersonIndex.email)
     )
     return Counter({bytes(row.email): row.requests for row in rows})

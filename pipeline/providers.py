@@ -20,7 +20,7 @@ from uuid_utils.compat import uuid7
 from config.claims import claims_in_model
 from config.providers import ProviderDocument, document_digest
 from pipeline.audit.actions import Action, Detail
-from pipeline.db import utc_now
+from pipeline.db import database_time
 from pipeline.models import NetworkRevision, ProviderVersion
 from pipeline.scoring.network import Network
 from pipeline.scoring.rank import Match
@@ -101,9 +101,10 @@ def _refuse_claims(documents: Iterable[ProviderDocument]) -> None:
 
 
 def time_of_publication(connection: Connection) -> dt.datetime:
-    """Now, for who publishes; never before the publication before it, whatever the clock of its machine said."""
+    """Now, for who publishes; never before the publication before it, however the database's clock was set."""
     last = connection.execute(select(func.max(ProviderVersion.imported_at))).scalar()
-    return max(utc_now(), last) if last else utc_now()
+    now = database_time(connection)
+    return max(now, last) if last else now
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,8 +274,12 @@ class NetworkCache:
         self._held: _Held | None = None
 
     def current(self, connection: Connection, at: dt.datetime | None = None) -> NetworkInForce:
-        """The network in force at `at`, by default now. One short statement, unless it has to be read again."""
-        moment = at or utc_now()
+        """The network in force at `at`, by default now. Two short statements, unless it has to be read again.
+
+        Now is by the database's clock: a process whose own is behind would find nobody to refer to.
+        """
+        now = database_time(connection)
+        moment = at or now
         revision = current_revision(connection)
         with self._lock:
             held = self._held
@@ -282,7 +287,7 @@ class NetworkCache:
                 return held.in_force
             found = _read_held(connection, moment, revision, held.in_force.documents if held else _NOTHING_KNOWN)
             # What was in force some day, or will be, must not displace what every other caller asks for.
-            if (held is None or moment >= held.since) and moment <= utc_now():
+            if (held is None or moment >= held.since) and moment <= now:
                 self._held = found
             return found.in_force
 

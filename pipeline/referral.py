@@ -16,6 +16,7 @@ from uuid_utils.compat import uuid7
 
 from config.providers import ProviderDocument
 from config.screening import LANGUAGES, AgreedText
+from pipeline import bulk
 from pipeline.audit.actions import Action, Detail
 from pipeline.capacity import Room
 from pipeline.consent.sharing import NO_CONSENT, UNKNOWN_TEXT, Sharing
@@ -27,7 +28,7 @@ from pipeline.models import ProviderMatch, Referral
 from pipeline.outreach import Message, queue_email, to_provider
 from pipeline.providers import NetworkInForce
 from pipeline.scoring.availability import closed, opens_at
-from pipeline.scoring.rank import Match, rank_again
+from pipeline.scoring.rank import Match, in_turn
 from pipeline.status import ReferralStatus, check_referral
 from pipeline.unit_of_work import UnitOfWork
 
@@ -99,20 +100,25 @@ class Offers:
 
         Equals are neighbours of one score: an expert may have put what fits before what is in doubt and scores higher.
         """
-        documents = [self._in_force.document_of(match.provider_id) for match in matches]
+        equals = (list(group) for _, group in groupby(matches, key=lambda match: match.score))
+        return renumbered(chain.from_iterable(map(self._take_turns, equals)))
+
+    def _take_turns(self, equals: Sequence[Match]) -> Sequence[Match]:
+        if len(equals) == 1:
+            return equals
+        documents = [self._in_force.document_of(match.provider_id) for match in equals]
         standings = {each.id: self._room.standing(each, self._unit.now) for each in documents if each is not None}
-        equals = (rank_again(group, standings) for _, group in groupby(matches, key=lambda match: match.score))
-        return renumbered(chain.from_iterable(equals))
+        return in_turn(equals, standings)
 
-    def _make(self, candidate: Candidate, in_turn: Sequence[Match]) -> bool:
+    def _make(self, candidate: Candidate, ranked: Sequence[Match]) -> bool:
         agreed = self._agreed(candidate)
-        return agreed is None or self._make_under(agreed, candidate, in_turn)
+        return agreed is None or self._make_under(agreed, candidate, ranked)
 
-    def _make_under(self, agreed: AgreedText, candidate: Candidate, in_turn: Sequence[Match]) -> bool:
+    def _make_under(self, agreed: AgreedText, candidate: Candidate, ranked: Sequence[Match]) -> bool:
         most_open, most_ever = agreed.recipients_open, agreed.recipients_total
         stored = {match.provider_id: match for match in candidate.matches}
         held, ever, shut, waits = candidate.held, len(candidate.seen), False, []
-        for turn in in_turn:
+        for turn in ranked:
             if held >= most_open or ever >= most_ever:
                 break
             document = self._in_force.document_offering(turn)
@@ -239,7 +245,7 @@ def close(
         )
     unit.connection.execute(
         update(Referral)
-        .where(Referral.id.in_([referral.id for referral in referrals]))
+        .where(bulk.is_among(unit.connection, Referral.id, [referral.id for referral in referrals]))
         .values(status=after.value, expires_at=None, remind_at=None, closed_at=unit.now)
     )
 
@@ -247,8 +253,8 @@ def close(
 def read_referrals(connection: Connection, submission_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, list[Referral]]:
     """All referrals of the submissions, oldest first."""
     found: dict[uuid.UUID, list[Referral]] = {}
-    statement = select(Referral.table()).where(Referral.submission_id.in_(list(submission_ids))).order_by(Referral.id)
-    for row in connection.execute(statement):
+    wanted = bulk.is_among(connection, Referral.submission_id, submission_ids)
+    for row in connection.execute(select(Referral.table()).where(wanted).order_by(Referral.id)):
         found.setdefault(row.submission_id, []).append(row)  # type: ignore[arg-type]
     return found
 
@@ -258,7 +264,7 @@ def read_matches(connection: Connection, submission_ids: Iterable[uuid.UUID]) ->
     found: dict[uuid.UUID, list[Match]] = {}
     statement = (
         select(ProviderMatch.table())
-        .where(ProviderMatch.submission_id.in_(list(submission_ids)))
+        .where(bulk.is_among(connection, ProviderMatch.submission_id, submission_ids))
         .order_by(ProviderMatch.submission_id, ProviderMatch.rank)
     )
     for row in connection.execute(statement):
@@ -283,7 +289,9 @@ def insert_matches(unit: UnitOfWork, submission_id: uuid.UUID, matches: Iterable
 
 def renumbered(matches: Iterable[Match]) -> tuple[Match, ...]:
     """The matches in their order, ranked from 1."""
-    return tuple(replace(match, rank=place) for place, match in enumerate(matches, start=1))
+    return tuple(
+        match if match.rank == place else replace(match, rank=place) for place, match in enumerate(matches, start=1)
+    )
 
 
 def ask_about_expired(unit: UnitOfWork) -> None:
@@ -292,13 +300,16 @@ def ask_about_expired(unit: UnitOfWork) -> None:
     Asking for a job again sets its attempts to 0 and its time to now. So those are left out that are held or have
     failed before, or the one that fails each time would never back off nor become a dead letter; and those that are
     one. A job that only waits for room is due now: the expired offers have to be closed.
+
+    The clock is read once, in a query of its own, and nothing is made distinct here: else every sweep would read every
+    referral there ever was. A submission that is named twice is asked about once.
     """
     rows = unit.connection.exec_driver_sql(
-        f"SELECT DISTINCT referral.submission_id FROM referral WHERE expires_at <= {clock(unit.connection)} "  # noqa: S608 - our own SQL fragments
+        f"SELECT referral.submission_id FROM referral WHERE expires_at <= (SELECT {clock(unit.connection)}) "  # noqa: S608 - our own SQL fragments
         f"AND NOT EXISTS (SELECT 1 FROM job WHERE job.lane = '{REFER_LANE}' AND job.target_id = referral.submission_id "
         "AND (job.lease_until IS NOT NULL OR job.attempts > 0)) "
         f"AND NOT EXISTS (SELECT 1 FROM dead_job WHERE dead_job.lane = '{REFER_LANE}' "
-        "AND dead_job.target_id = referral.submission_id) LIMIT 500"
+        "AND dead_job.target_id = referral.submission_id) ORDER BY referral.expires_at LIMIT 500"
     ).fetchall()
     for (raw,) in rows:
         submission_id = raw if isinstance(raw, uuid.UUID) else uuid.UUID(raw)

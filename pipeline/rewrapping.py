@@ -15,6 +15,7 @@ from tink import TinkError
 from pipeline import bulk
 from pipeline.audit.actions import Action, Actor, Detail
 from pipeline.db import Database
+from pipeline.failpoints import Failpoint, reach
 from pipeline.key_files import locked
 from pipeline.keys import KeyFolder, KeyPurpose, Keys, KeysetKey
 from pipeline.keys.keyset import PREFIX_BYTES
@@ -86,6 +87,7 @@ def _one_round(
         with begin(database, keys, actor) as unit:
             rows = _lock_some(unit.connection, primary, after)
             result.done += _rewrap_batch(unit, vault, primary, rows, result.unreadable)
+        reach(Failpoint.REWRAP_AFTER_BATCH)
         if rows:
             after = rows[-1].submission_id
             told(result.done)

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, false, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
-from pipeline import models
+from pipeline import bulk, models
 from pipeline.status import SubmissionStatus
 from pipeline.vault import DataKey, Vault
 
@@ -103,14 +103,14 @@ def read_sealed(connection: Connection, ids: Iterable[uuid.UUID], parts: Sequenc
             models.DataKey.wrapped_key,
         )
         .join(models.DataKey, models.DataKey.submission_id == models.Submission.id)
-        .where(models.Submission.id.in_(wanted))
+        .where(bulk.is_among(connection, models.Submission.id, wanted))
     )
     found = {
         row.id: Sealed(row.id, row.reference, row.source, row.received_at, bytes(row.wrapped_key), {}) for row in heads
     }
     documents = connection.execute(
         select(models.SealedDocument.submission_id, models.SealedDocument.part, models.SealedDocument.ciphertext).where(
-            models.SealedDocument.submission_id.in_(wanted),
+            bulk.is_among(connection, models.SealedDocument.submission_id, wanted),
             or_(false(), *(_is_of(models.SealedDocument.part, part) for part in parts)),
         )
     )
@@ -132,7 +132,7 @@ def read_erased(connection: Connection, ids: Iterable[uuid.UUID]) -> dict[uuid.U
     head = models.Submission
     statement = select(head.id, head.reference, head.source, head.received_at)
     erased = head.status == SubmissionStatus.ERASED.value
-    rows = connection.execute(statement.where(head.id.in_(wanted), erased))
+    rows = connection.execute(statement.where(bulk.is_among(connection, head.id, wanted), erased))
     return {row.id: Sealed(row.id, row.reference, row.source, row.received_at, b"", {}) for row in rows}
 
 

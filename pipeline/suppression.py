@@ -78,7 +78,7 @@ def read_suppressions(connection: Connection, addresses: Collection[bytes]) -> S
     if not addresses:
         return {}
     columns = select(Suppression.address_index, Suppression.mail_class, Suppression.reason)
-    rows = connection.execute(columns.where(Suppression.address_index.in_(list(addresses))))
+    rows = connection.execute(columns.where(bulk.is_among(connection, Suppression.address_index, addresses)))
     found: dict[tuple[bytes, MailClass], Reason] = {}
     for row in rows:
         key, reason = (bytes(row.address_index), MailClass(row.mail_class)), Reason(row.reason)

@@ -58,7 +58,7 @@ class UnitOfWork:
 
     def lock(self, submission_ids: Iterable[uuid.UUID]) -> Mapping[uuid.UUID, Head]:
         """Lock submissions until the commit, in id order, and return the heads of those that exist."""
-        wanted = sorted(set(submission_ids) - self.heads.keys())
+        wanted = set(submission_ids) - self.heads.keys()
         if wanted:
             statement = (
                 select(
@@ -68,7 +68,7 @@ class UnitOfWork:
                     Submission.received_at,
                     Submission.source,
                 )
-                .where(Submission.id.in_(wanted))
+                .where(bulk.is_among(self.connection, Submission.id, wanted))
                 .order_by(Submission.id)
                 .with_for_update(key_share=True)
             )
@@ -149,7 +149,10 @@ class UnitOfWork:
         self, lane: str, target_id: uuid.UUID, submission_id: uuid.UUID | None, delay_seconds: float = 0.0
     ) -> None:
         """Ask for work. Asking for what is already there makes sure that it is done again after now."""
-        self._jobs.append(ledger.NewJob(lane, target_id, submission_id, delay_seconds))
+        head = self.heads.get(submission_id) if submission_id else None
+        self._jobs.append(
+            ledger.NewJob(lane, target_id, submission_id, delay_seconds, source=head.source if head else "")
+        )
 
     def flush(self) -> None:
         """Write all that was collected so far."""

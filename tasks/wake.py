@@ -70,7 +70,7 @@ class Waker:
     def _send(self, lane: str) -> None:
         if self._redis is not None and not self._redis.set(_key(lane), 1, nx=True, ex=KEY_SECONDS):
             return
-        reach(Failpoint.WAKE_AFTER_KEY)
+        reach(Failpoint.WAKE_AFTER_KEY, lane)
         self._app.send_task(DRAIN_TASK, args=(lane,), queue=lane, ignore_result=True, retry=False)
 
     def _try(self, act: Callable[[], object]) -> None:

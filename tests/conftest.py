@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from config.providers import ProviderDocument, load_providers
 from config.settings import PREFIX
@@ -28,6 +29,9 @@ from tests.config.shipped import CONDITIONS, FOLDER, KEY, SCREENING, SECRET
 from tests.servers.postgres import PostgresServer
 from tests.servers.redis import RedisServer
 from tests.support.installations import SQLITE_FILE, Installation, copy_database, drop_database, prepare
+
+settings.register_profile("long", max_examples=2000, deadline=None)
+"""`--hypothesis-profile=long`, to look for what a short run does not find."""
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -7,6 +7,7 @@ from web.api import api_router
 from web.body_limit import BodyLimitMiddleware
 from web.events import MAX_EVENTS_BYTES, SENDGRID_EVENTS, events_router
 from web.health import health_router
+from web.in_flight import InFlightLimitMiddleware
 from web.mailbox import mailbox_router
 from web.metrics import metrics_router
 from web.pages import Pages
@@ -39,15 +40,16 @@ def create_app(services: Services) -> FastAPI:
             Middleware(RequestIdMiddleware),
             Middleware(SecurityHeadersMiddleware, https=settings.effective_public_url.startswith("https://")),
             Middleware(UnexpectedErrorMiddleware, problems=problems),
+            Middleware(InFlightLimitMiddleware, problems=problems, limit=settings.intake_in_flight),
             Middleware(BodyLimitMiddleware, problems=problems, larger={SENDGRID_EVENTS: MAX_EVENTS_BYTES}),
         ],
     )
     problems.install(app)
+    app.include_router(api_router(services))  # first, as routes are tried in turn
     app.include_router(screening_router(services, pages, limit))
     app.include_router(secure_router(services, pages, limit))
     app.include_router(status_link_router(services.new_links, pages, limit))
     app.include_router(unsubscribe_router(services.unsubscribing, pages))
-    app.include_router(api_router(services))
     app.include_router(health_router(services))
     app.include_router(events_router(services.receipts))
     app.include_router(metrics_router(services.metrics, settings.metrics_token))

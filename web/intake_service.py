@@ -1,15 +1,19 @@
 """Takes submissions in from the API, from webhooks and from our own form: who sends, is it readable, keep it."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import select
+from starlette.concurrency import run_in_threadpool
 
 from config.sources import Adapter
 from pipeline.context import Context
 from pipeline.db import utc_now
-from pipeline.intake.accept import Arrival, Kept, KeyReused, accept
+from pipeline.intake.accept import Arrival, Kept, KeyReused, Outcome, accept_many, recall
+from pipeline.intake.admission import Admission, Door
+from pipeline.intake.group_commit import GroupCommit
 from pipeline.intake.json_api import read_submission
 from pipeline.intake.mapping import MappingFailure
 from pipeline.intake.payload import PayloadMistake, read_object
@@ -17,11 +21,12 @@ from pipeline.intake.reading import HOSTED_SOURCE
 from pipeline.intake.webflow import SignatureRefused, SignatureRule, read_form, verify_signature
 from pipeline.models import Submission
 from pipeline.validation import STRUCTURAL, validate
-from web.outage import unless_unavailable
-from web.problems import FieldError
+from web.outage import as_told, unless_unavailable
+from web.problems import FieldError, Unavailable
 from web.services import Accepted, Conflict, Refusal, Refused, SubmissionStatus
 from web.tally import ACCEPTED, REPEATED, Tally, refused
 
+OVERLOADED = "overloaded"
 _KEY_REUSED = "idempotency-key-reused"
 _SIGNATURE = {
     SignatureRule.NO_LIVE_SECRET: "No secret is configured for this source.",
@@ -35,15 +40,26 @@ _SIGNATURE = {
 class DatabaseIntake:
     """Implements `web.services.Intake`. `wake` is told the lanes that got work; it never fails."""
 
-    def __init__(self, context: Context, wake: Callable[[str], None], tally: Tally) -> None:
+    def __init__(self, context: Context, wake: Callable[[str], None], tally: Tally, admission: Admission) -> None:
         self._context = context
-        self._wake = wake
         self._tally = tally
+        self._admission = admission
+        self._commits = GroupCommit(lambda arrivals: accept_many(context, arrivals, wake))
+
+    def close(self) -> None:
+        self._commits.close()
 
     def accept_form(self, raw_body: bytes, *, idempotency_key: str, request_id: str) -> Accepted | Conflict:
-        return self._keep(Arrival(HOSTED_SOURCE, raw_body, idempotency_key=idempotency_key, request_id=request_id))
+        arrival = Arrival(HOSTED_SOURCE, raw_body, idempotency_key=idempotency_key, request_id=request_id)
+        outcome = self._turned_away(arrival, Door.FORM)
+        if outcome is None:
+            try:
+                outcome = self._commits.submit(arrival).result()
+            except Exception as error:
+                raise as_told(error) from error
+        return self._told(arrival, outcome)
 
-    def accept_json(
+    async def accept_json(
         self, bearer_key: str, raw_body: bytes, *, idempotency_key: str | None, request_id: str
     ) -> Accepted | Conflict | Refused:
         source = self._context.sources.with_key(bearer_key)
@@ -65,9 +81,10 @@ class DatabaseIntake:
             # What is between us and the person (a consent, a birthday) is kept, and the person is asked to correct it.
             detail = "Some answers do not follow the schema in /openapi.json; see errors."
             return self._refuse(source.id, Refusal.INVALID, detail, errors=structural)
-        return self._keep(Arrival(source.id, raw_body, submission.vendor_id, idempotency_key, request_id))
+        arrival = Arrival(source.id, raw_body, submission.vendor_id, idempotency_key, request_id)
+        return await self._keep(arrival, Door.API)
 
-    def accept_hook(
+    async def accept_hook(
         self, source: str, raw_body: bytes, headers: Mapping[str, str], *, request_id: str
     ) -> Accepted | Refused:
         known = self._context.sources.by_id.get(source)
@@ -79,7 +96,7 @@ class DatabaseIntake:
             stale = signature.rule is SignatureRule.STALE_TIMESTAMP
             reason = Refusal.STALE_SIGNATURE if stale else Refusal.BAD_SIGNATURE
             return self._refuse(source, reason, _SIGNATURE[signature.rule], signature.rule)
-        kept = self._keep(Arrival(source, raw_body, _webflow_id(raw_body), request_id=request_id))
+        kept = await self._keep(Arrival(source, raw_body, _webflow_id(raw_body), request_id=request_id), Door.HOOK)
         if isinstance(kept, Conflict):
             raise TypeError("a webhook has no idempotency key to reuse")
         return kept
@@ -98,8 +115,32 @@ class DatabaseIntake:
             return None
         return SubmissionStatus(row.id, row.reference, row.status, row.received_at, row.status_changed_at)
 
-    def _keep(self, arrival: Arrival) -> Accepted | Conflict:
-        match unless_unavailable(lambda: accept(self._context, arrival, self._wake)):
+    async def _keep(self, arrival: Arrival, door: Door) -> Accepted | Conflict:
+        """Without a thread for each that waits: there may be hundreds, and there are forty threads for all pages."""
+        outcome = await run_in_threadpool(self._turned_away, arrival, door) if self._is_shut(door) else None
+        if outcome is None:
+            try:
+                outcome = await asyncio.wrap_future(self._commits.submit(arrival))
+            except Exception as error:
+                raise as_told(error) from error
+        return self._told(arrival, outcome)
+
+    def _is_shut(self, door: Door) -> bool:
+        return self._admission.refusal(door) is not None
+
+    def _turned_away(self, arrival: Arrival, door: Door) -> Outcome | None:
+        """None: let it in. Where there is no room, only a repeat is answered; else raises `Unavailable`."""
+        wait = self._admission.refusal(door)
+        if wait is None:
+            return None
+        known = unless_unavailable(lambda: recall(self._context, arrival))
+        if known is None:
+            self._tally.count(arrival.source, refused(OVERLOADED))
+            raise Unavailable(wait)
+        return known
+
+    def _told(self, arrival: Arrival, outcome: Outcome) -> Accepted | Conflict:
+        match outcome:
             case KeyReused(reference):
                 self._tally.count(arrival.source, refused(_KEY_REUSED))
                 return Conflict(reference)

@@ -6,14 +6,12 @@ from typing import TypeVar
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from pipeline.db import is_transient
+from pipeline.db import is_transient, was_undone
 from web.problems import Unavailable
 
 T = TypeVar("T")
 
 _TRIES = 3
-# Serialization failure and deadlock: the transaction was undone as a whole and will do when run again.
-_UNDONE = frozenset({"40001", "40P01"})
 
 
 def unless_unavailable(act: Callable[[], T]) -> T:
@@ -25,11 +23,12 @@ def unless_unavailable(act: Callable[[], T]) -> T:
     for attempt in range(1, _TRIES + 1):
         try:
             return act()
-        except PoolTimeoutError:
-            raise Unavailable from None
-        except DBAPIError as error:
-            if not is_transient(error):
-                raise
-            if attempt == _TRIES or getattr(error.orig, "sqlstate", None) not in _UNDONE:
-                raise Unavailable from None
+        except (PoolTimeoutError, DBAPIError) as error:
+            if attempt == _TRIES or not was_undone(error):
+                raise as_told(error) from None
     raise AssertionError("unreachable")
+
+
+def as_told(error: Exception) -> Exception:
+    """What a handler raises for an error of the core: `Unavailable` if it is the database's trouble, else the error."""
+    return Unavailable() if isinstance(error, PoolTimeoutError) or is_transient(error) else error

@@ -4,7 +4,6 @@ Pages load nothing but this application's own files, run no inline script or sty
 cache, or named in a referrer: a secure link's path is a secret. An answer may state a header of its own.
 """
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 CONTENT_SECURITY_POLICY = (
@@ -29,9 +28,8 @@ class SecurityHeadersMiddleware:
 
     def __init__(self, app: ASGIApp, *, https: bool) -> None:
         self.app = app
-        self.headers = dict(_HEADERS)
-        if https:
-            self.headers["Strict-Transport-Security"] = f"max-age={_ONE_YEAR}"
+        headers = _HEADERS | ({"Strict-Transport-Security": f"max-age={_ONE_YEAR}"} if https else {})
+        self.headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -40,10 +38,9 @@ class SecurityHeadersMiddleware:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
                 # A few answers say otherwise: our own static files may be kept, and the mailbox frames an email.
-                for name, value in self.headers.items():
-                    headers.setdefault(name, value)
+                said = {name for name, _ in message["headers"]}
+                message["headers"] = [*message["headers"], *(each for each in self.headers if each[0] not in said)]
             await send(message)
 
         await self.app(scope, receive, send_with_headers)

@@ -10,10 +10,12 @@ from starlette.concurrency import run_in_threadpool
 from config.log import configure_logging
 from config.settings import Settings
 from pipeline.context import Context, open_context
+from pipeline.intake.admission import Admission
 from pipeline.operations.opening import open_database
 from tasks.app import create_app as create_celery_app
 from tasks.wake import Waker
 from web.app import create_app
+from web.backlog import Backlog
 from web.events_service import DatabaseReceipts
 from web.health_service import DatabaseHealth
 from web.intake_service import DatabaseIntake
@@ -59,9 +61,14 @@ def build(settings: Settings, broker_url: str) -> FastAPI:
         context = open_context(settings)
     waker = Waker(create_celery_app(settings, broker_url), broker_url)
     tally = Tally(context.database, context.sources.by_id)
-    app = create_app(compose(context, waker, tally))
+    admission = Admission(settings.backlog_limit, settings.backlog_limit_hooks)
+    backlog = Backlog(context.database, admission)
+    services = compose(context, waker, tally, admission)
+    app = create_app(services)
 
     def close() -> None:
+        backlog.close()
+        services.intake.close()
         tally.close()
         waker.close()
         context.database.dispose()
@@ -69,6 +76,7 @@ def build(settings: Settings, broker_url: str) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         tally.start()
+        backlog.start()
         try:
             yield
         finally:
@@ -78,13 +86,13 @@ def build(settings: Settings, broker_url: str) -> FastAPI:
     return app
 
 
-def compose(context: Context, wake: Callable[[str], None], tally: Tally) -> Services:
+def compose(context: Context, wake: Callable[[str], None], tally: Tally, admission: Admission) -> Services:
     """What the application is built from, over an open core. `wake` is told the lanes that got work."""
     return Services(
         settings=context.settings,
         screening=context.screening,
         conditions=context.conditions,
-        intake=DatabaseIntake(context, wake, tally),
+        intake=DatabaseIntake(context, wake, tally, admission),
         links=DatabaseLinks(context, wake),
         new_links=DatabaseNewLinks(context, wake),
         unsubscribing=DatabaseUnsubscribing(context),

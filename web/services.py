@@ -74,20 +74,23 @@ class Refused:
 
 
 class Intake(Protocol):
-    """Takes submissions in. Each call is one durable transaction before it answers."""
+    """Takes submissions in. What a call has answered is durable."""
 
     def accept_form(self, raw_body: bytes, *, idempotency_key: str, request_id: str) -> Accepted | Conflict:
         """Store a submission of the hosted form whose answers have passed validation."""
 
-    def accept_json(
+    async def accept_json(
         self, bearer_key: str, raw_body: bytes, *, idempotency_key: str | None, request_id: str
     ) -> Accepted | Conflict | Refused:
         """Store a submission pushed as JSON by the source that owns `bearer_key`."""
 
-    def accept_hook(
+    async def accept_hook(
         self, source: str, raw_body: bytes, headers: Mapping[str, str], *, request_id: str
     ) -> Accepted | Refused:
         """Store a webhook delivery of `source`; `headers` have lower-case names."""
+
+    def close(self) -> None:
+        """Finish what is in hand; nothing is taken in any more."""
 
     def status(self, bearer_key: str, submission_id: UUID) -> SubmissionStatus | None:
         """The status, or None when the key or the submission is unknown or they do not belong together."""

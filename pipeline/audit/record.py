@@ -9,6 +9,8 @@ import hashlib
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from types import NoneType
 from typing import Any
 
 import orjson
@@ -20,6 +22,8 @@ LEAF_PREFIX = b"\x00"
 MAC_BYTES = 32
 
 DetailValue = str | int | bool | None
+
+_HAS_A_FORM: frozenset[type] = frozenset({str, int, bool, NoneType, uuid.UUID, dt.datetime, bytes, memoryview})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +62,33 @@ COLUMNS = (
 """The columns of `audit_event` that enter the leaf, in order."""
 
 
+_IN_FORM = tuple(sorted(COLUMNS))
+
+
 def canonical_details(details: Mapping[Detail, DetailValue] | None) -> str:
     """The details as RFC 8785 JSON; what is stored is exactly what is hashed."""
-    return canonical_json({key.value: value for key, value in details.items()}).decode() if details else "{}"
+    return canonical_json(details).decode() if details else "{}"
 
 
 def canonical_form(columns: Mapping[str, Any]) -> bytes:
-    """RFC 8785 JSON of the columns: times as RFC 3339 UTC with microseconds, ids as text, bytes as hex."""
-    return canonical_json({name: _plain(columns[name]) for name in COLUMNS})
+    """RFC 8785 JSON of the columns: times as RFC 3339 UTC with microseconds, ids as text, bytes as hex.
+
+    Raises TypeError for a value of any other type, which two databases could write differently.
+    """
+    chosen = {name: columns[name] for name in _IN_FORM}
+    if not _HAS_A_FORM.issuperset(map(type, chosen.values())):
+        strange = {type(value).__name__ for value in chosen.values()} - {known.__name__ for known in _HAS_A_FORM}
+        raise TypeError(f"a {', '.join(sorted(strange))} has no canonical form")
+    return orjson.dumps(chosen, default=_plain, option=orjson.OPT_PASSTHROUGH_DATETIME)
 
 
-def canonical_json(value: Mapping[str, DetailValue]) -> bytes:
+def canonical_json(value: Mapping[str, DetailValue] | Mapping[Detail, DetailValue]) -> bytes:
     """RFC 8785 JSON of a flat object of strings, integers, booleans and null, with ASCII names.
 
     For these, sorted compact JSON *is* the canonical form, and orjson makes it many times faster than a full
     implementation; a test holds it against one.
     """
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
 
 
 def leaf_hash(columns: Mapping[str, Any]) -> bytes:
@@ -94,7 +108,7 @@ def row(entry: Entry, event_id: uuid.UUID, seq: int, authenticate: Callable[[byt
         entry.request_id,
         entry.job_id,
         entry.attempt,
-        entry.reason,
+        None if entry.reason is None else str(entry.reason),  # a member of a StrEnum as its text
         canonical_details(entry.details),
         entry.health_ciphertext,
         entry.health_commitment,
@@ -104,13 +118,11 @@ def row(entry: Entry, event_id: uuid.UUID, seq: int, authenticate: Callable[[byt
     return (*values, leaf, authenticate(leaf, MAC_BYTES))
 
 
-def _plain(value: Any) -> str | int | bool | None:
-    if value is None or isinstance(value, str | bool | int):
-        return value
-    if isinstance(value, uuid.UUID):
-        return str(value)
-    if isinstance(value, dt.datetime):
-        return value.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    if isinstance(value, bytes | memoryview):
-        return bytes(value).hex()
-    raise TypeError(f"a {type(value).__name__} has no canonical form")
+def _plain(value: Any) -> str:
+    """What orjson does not write by itself as the form wants it."""
+    return _time(value) if isinstance(value, dt.datetime) else bytes(value).hex()
+
+
+@lru_cache(maxsize=64)  # all records of a transaction carry one time
+def _time(value: dt.datetime) -> str:
+    return value.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 from uuid_utils.compat import uuid7
 
 from config.screening import LANGUAGES, Screening
+from pipeline import bulk
 from pipeline.audit.actions import Action, Actor, Detail
 from pipeline.consent.purposes import ASKED, WIDEST, Asked, ConsentDecision, ConsentPurpose
 from pipeline.ledger import ClaimedJob
@@ -89,7 +90,10 @@ def read_standings(
             ConsentEntry.decision,
             ConsentEntry.text_version,
         )
-        .where(ConsentEntry.submission_id.in_(wanted), ConsentEntry.purpose.in_([each.value for each in purposes]))
+        .where(
+            bulk.is_among(connection, ConsentEntry.submission_id, wanted),
+            bulk.is_among(connection, ConsentEntry.purpose, [each.value for each in purposes]),
+        )
         .order_by(ConsentEntry.id)
     )
     found: dict[tuple[uuid.UUID, ConsentPurpose], list[Line]] = defaultdict(list)
@@ -129,7 +133,8 @@ def read_taken_back(unit: UnitOfWork, submission_ids: Iterable[uuid.UUID]) -> Ma
     if not wanted:
         return {}
     lines = select(ConsentEntry.submission_id, ConsentEntry.purpose, ConsentEntry.recipient).where(
-        ConsentEntry.submission_id.in_(wanted), ConsentEntry.decision == ConsentDecision.WITHDRAWN.value
+        bulk.is_among(unit.connection, ConsentEntry.submission_id, wanted),
+        ConsentEntry.decision == ConsentDecision.WITHDRAWN.value,
     )
     found: dict[uuid.UUID, set[tuple[str, str]]] = defaultdict(set)
     for row in unit.connection.execute(lines):

@@ -32,9 +32,11 @@ _HEAD = 500
 """The namespace is declared in the first element, so further than this it is not looked for."""
 
 
-def refuse_leaks(context: EmailContext, message: Outgoing) -> None:
-    """Raises `DisclosureRefused` naming the part of the message that has more in it than it may; never what it is."""
-    check_parts(context, Rendered(message.language, message.subject, message.text, message.html))
+def check_addressed(context: EmailContext, message: Outgoing) -> None:
+    """What can be said once parts that `check_parts` let pass are addressed: recipient and headers.
+
+    Raises `DisclosureRefused` naming the part of the message that has more in it than it may; never what it is.
+    """
     organisation = context.organisation
     if message.recipient != organisation.contact_email and (
         message.recipient in message.text or message.recipient in message.html
@@ -48,7 +50,7 @@ def refuse_leaks(context: EmailContext, message: Outgoing) -> None:
 
 
 def check_parts(context: EmailContext, rendered: Rendered) -> None:
-    """What can be said of an email before it is addressed. Raises `DisclosureRefused`."""
+    """What can be said of an email before it is addressed. Raises `DisclosureRefused`, as `check_addressed`."""
     if rendered.language not in LANGUAGES:
         raise DisclosureRefused("the language is none of ours")
     if _MORE_THAN_WORDS.search(rendered.subject.replace(context.reference, "", 1)):

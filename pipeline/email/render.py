@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 
 from babel.dates import format_date
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from config.screening import LANGUAGES
 from pipeline.email.compiling import TEMPLATES, compiled, whole_text
@@ -21,7 +21,6 @@ from pipeline.email.kinds import RULES, EmailKind, Form
 from pipeline.email.trans import TranslatedWhenCompiled
 from pipeline.translation import translations
 
-_UNBROKEN = Markup('<span style="white-space:nowrap">%s</span>')
 _BODY = {Form.NOTICE: "body", Form.FULL: "full"}
 
 
@@ -40,6 +39,8 @@ class _Templates:
     subject: Template
     text: Template
     html: Template
+    fields: tuple[str, ...]
+    """What the kind's context has."""
 
 
 def render(kind: EmailKind, language: str, context: EmailContext, form: Form = Form.NOTICE) -> Rendered:
@@ -52,11 +53,11 @@ def render(kind: EmailKind, language: str, context: EmailContext, form: Form = F
         raise TypeError(f"{kind} is rendered from {CONTEXTS[kind].__name__}, not from {type(context).__name__}")
     templates = _templates(kind, language, form)
     subject = templates.subject.render(reference=context.reference, language=language)
-    values: dict[str, object] = {name: getattr(context, name) for name in _field_names(kind)}
+    values: dict[str, object] = {name: getattr(context, name) for name in templates.fields}
     values["language"] = language
     values["subject"] = subject
     text = templates.text.render(values)
-    values["reference"] = _UNBROKEN % context.reference
+    values["reference"] = _unbroken(context.reference)
     return Rendered(language, subject, text, templates.html.render(values))
 
 
@@ -78,11 +79,19 @@ def _templates(kind: EmailKind, language: str, form: Form) -> _Templates:
     if language not in LANGUAGES:
         raise KeyError(f"no emails in language {language!r}")
     plain, html = _environment(language, autoescape=False), _environment(language, autoescape=True)
-    return _Templates(
+    templates = _Templates(
         subject=plain.get_template(f"{kind}/subject.txt"),
         text=plain.from_string(whole_text(f"{kind}/{_BODY[form]}.txt")),
         html=html.from_string(_compiled(kind, form)),
+        fields=tuple(field.name for field in fields(CONTEXTS[kind])),
     )
+    for template in (templates.subject, templates.text, templates.html):
+        template.globals = {}  # none is used, and Jinja copies them for each email, longer than it renders
+    return templates
+
+
+def _unbroken(reference: str) -> Markup:
+    return Markup('<span style="white-space:nowrap">') + escape(reference) + Markup("</span>")
 
 
 @cache
@@ -104,11 +113,6 @@ def _environment(language: str, *, autoescape: bool) -> Environment:
 def _compiled(kind: EmailKind, form: Form) -> str:
     """Once for all languages."""
     return compiled(f"{kind}/{_BODY[form]}.mjml")
-
-
-@cache
-def _field_names(kind: EmailKind) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(CONTEXTS[kind]))
 
 
 @lru_cache(maxsize=256)

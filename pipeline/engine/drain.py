@@ -6,6 +6,7 @@ finish    one transaction: jobs still held, submissions locked, results + record
 """
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -19,6 +20,7 @@ from pipeline.audit.actions import Action, Detail
 from pipeline.db import Database, is_transient
 from pipeline.engine.lane import Lane
 from pipeline.engine.lease import Lease
+from pipeline.engine.pace import Pace
 from pipeline.engine.stage import Done, Failed, LaneFailure, Verdict, whereabouts
 from pipeline.failpoints import Failpoint, reach
 from pipeline.keys import Keys
@@ -52,6 +54,7 @@ class Engine:
     stopping: Callable[[], bool] = lambda: False
     serves: frozenset[str] = field(default_factory=frozenset)
     """The lanes this process consumes, which it serves straight on without a message."""
+    _paces: dict[str, Pace] = field(default_factory=lambda: defaultdict(Pace))
 
     def drain(self, name: str) -> int:
         """Work on a lane, then on lanes it fed, until a claim comes back short or the time is up.
@@ -86,14 +89,16 @@ class Engine:
 
     def run_batch(self, lane: Lane) -> Batch:
         """One claim and what comes of it."""
+        pace = self._paces[lane.name]
+        size = pace.batch_size(lane.batch_size)
         lease = Lease.starting_now(self.lease_seconds or lane.lease_seconds)
         with self.database.write_soon() as connection:
-            jobs = ledger.claim(connection, lane.name, lane.batch_size, lease.seconds)
+            jobs = ledger.claim(connection, lane.name, size, lease.seconds)
             items, unloaded = _load(lane, connection, jobs)
         if not jobs:
             return Batch(0, frozenset(), may_be_more=False)
-        reach(Failpoint.DRAIN_AFTER_CLAIM)
-        full = len(jobs) == lane.batch_size
+        reach(Failpoint.DRAIN_AFTER_CLAIM, lane.name)
+        full = len(jobs) == size
         if full:
             self.wake(lane.name)  # more than this worker can hold: call a second one before working
         # A row that a dead worker left behind is worked on alone, after the others are safe.
@@ -105,6 +110,7 @@ class Engine:
                     _give_back(connection, [job], "lane paused")
             else:
                 fed |= self._run_portion(lane, [job], items, unloaded, lease)
+        pace.note(len(jobs), time.monotonic() - lease.started)
         return Batch(len(jobs), frozenset(fed), may_be_more=full or bool(alone))
 
     def _rests(self, lane: Lane) -> bool:
@@ -148,13 +154,13 @@ class Engine:
         return fed
 
     def _finish(self, lane: Lane, verdicts: Sequence[Verdict], *, recorded: bool = True) -> set[str]:
-        reach(Failpoint.DRAIN_BEFORE_FINISH)
+        reach(Failpoint.DRAIN_BEFORE_FINISH, lane.name)
         for attempt in range(1, TRANSIENT_TRIES + 1):
             try:
                 with begin(self.database, self.keys, actions.lane(lane.name)) as unit:
                     self._write(lane, unit, verdicts, recorded=recorded)
                     unit.flush()
-                    reach(Failpoint.DRAIN_BEFORE_COMMIT)
+                    reach(Failpoint.DRAIN_BEFORE_COMMIT, lane.name)
             except DBAPIError as error:
                 if is_transient(error):
                     if attempt == TRANSIENT_TRIES:
@@ -168,7 +174,7 @@ class Engine:
             except Exception as error:  # noqa: BLE001 - one row's mistake must not fail the batch
                 log.error("recording failed, going row by row", lane=lane.name, **whereabouts(error))
                 return self._finish_row_by_row(lane, verdicts)
-            reach(Failpoint.DRAIN_AFTER_COMMIT)
+            reach(Failpoint.DRAIN_AFTER_COMMIT, lane.name)
             return unit.fed_lanes
         return set()
 
@@ -192,6 +198,7 @@ class Engine:
                         self._write(lane, unit, [Failed(verdict.job, code)])
                         unit.flush()
                 fed |= unit.fed_lanes
+            reach(Failpoint.DRAIN_ROW_BY_ROW, lane.name)
         return fed
 
     def _write(self, lane: Lane, unit: UnitOfWork, verdicts: Sequence[Verdict], *, recorded: bool = True) -> None:

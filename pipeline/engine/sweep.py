@@ -83,7 +83,9 @@ def _end_expired_leases(unit: UnitOfWork, lanes: Mapping[str, Lane]) -> tuple[in
     expired = [row[0] for row in rows]
     if not expired:
         return 0, 0
-    jobs = connection.execute(select(Job.table()).where(Job.id.in_(expired)).order_by(Job.id)).all()
+    jobs = connection.execute(
+        select(Job.table()).where(bulk.is_among(connection, Job.id, expired)).order_by(Job.id)
+    ).all()
     claims = [
         ClaimedJob(j.id, j.lane, j.submission_id, j.target_id, j.generation, j.attempts, j.isolated, j.lease_token)
         for j in jobs

@@ -35,6 +35,7 @@ from pipeline.erasure.holds import matters_of
 from pipeline.erasure.journal import Cause, Line
 from pipeline.erasure.rendered import FAREWELLS, count_rendered, discard_of, rendered_of
 from pipeline.erasure.sqlite_file import cut_off_log
+from pipeline.failpoints import Failpoint, reach
 from pipeline.models import (
     Assessment,
     DataKey,
@@ -120,6 +121,7 @@ def erase_now(context: Context, actor: Actor, submission_ids: Collection[uuid.UU
         CannotBeWritten: the erasures file does not take the lines. Nothing was changed.
     """
     erased, fed_lanes = erase_patiently(context, actor, submission_ids, cause)
+    reach(Failpoint.ERASURE_AFTER_COMMIT)
     everything = {*submission_ids, *(each.submission_id for each in erased)}
     left = discard_of(context.database, context.settings.effective_mailbox_dir, everything).left
     no_trace = cut_off_log(context.database) if erased else True
@@ -207,6 +209,7 @@ def _write_down(
     if cause is not Cause.REPLAY:
         lines = [Line(each.submission_id, unit.now, cause) for each in erased]
         journal.append(context.settings.effective_erasure_file, context.keys, lines)
+        reach(Failpoint.ERASURE_AFTER_LINE)
     return tuple(erased)
 
 

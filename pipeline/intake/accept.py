@@ -1,17 +1,20 @@
-"""Keep a submission: one durable transaction with the submission, its job and its record, before anyone is told 2xx."""
+"""Keep submissions: one durable transaction with submission, job and record, before anyone is told 2xx."""
 
 import datetime as dt
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, select
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from uuid_utils.compat import uuid7
 
+from pipeline import bulk
 from pipeline.audit import actions
 from pipeline.audit.actions import Action, Detail
 from pipeline.context import Context
+from pipeline.db import is_transient, was_undone
 from pipeline.erasure.journal import Cause
 from pipeline.failpoints import Failpoint, reach
 from pipeline.models import AuditEvent, DataKey, Erasure, IntakeKey, Quarantine, SealedDocument, Submission
@@ -57,6 +60,9 @@ class KeyReused:
     reference: str
 
 
+Outcome = Kept | KeyReused
+
+
 class _ErasedMeanwhile(Exception):
     """What the arrival is a revision of was erased while it came in."""
 
@@ -82,7 +88,7 @@ class _Earlier:
         return Kept(self.submission_id, self.reference, self.first_status, repeated=True)
 
 
-def accept(context: Context, arrival: Arrival, wake: Callable[[str], None]) -> Kept | KeyReused:
+def accept(context: Context, arrival: Arrival, wake: Callable[[str], None]) -> Outcome:
     """Keep the arrival, or recognise it as a repeat. `wake` is told the fed lanes after the commit.
 
     A repeat (same vendor id or key, same body) answers as the first did and changes nothing. The same key with another
@@ -95,14 +101,102 @@ def accept(context: Context, arrival: Arrival, wake: Callable[[str], None]) -> K
     for attempt in range(1, _TRIES + 1):
         try:
             return _accept_once(context, arrival, wake)
-        except (IntegrityError, _ErasedMeanwhile):
+        except (DBAPIError, _ErasedMeanwhile) as error:
             # Another request with the same key, a reference drawn twice, or an erasure won the race: look again.
-            if attempt == _TRIES:
+            lost = isinstance(error, IntegrityError | _ErasedMeanwhile) or was_undone(error)
+            if not lost or attempt == _TRIES:
                 raise
     raise AssertionError("unreachable")
 
 
-def _accept_once(context: Context, arrival: Arrival, wake: Callable[[str], None]) -> Kept | KeyReused:
+def recall(context: Context, arrival: Arrival) -> Outcome | None:
+    """What `accept` would answer to a repeat; None for what it would keep. Changes nothing."""
+    body_index = context.vault.blind_index("body", arrival.body)
+    _, earlier = _look_up(context, arrival.source, _keys(context, arrival), body_index)
+    for known in earlier:
+        if known.is_erased or known.same_body:
+            return known.again
+        if known.kind == "idempotency_key":
+            return KeyReused(known.reference)
+    return None
+
+
+def accept_many(
+    context: Context, arrivals: Sequence[Arrival], wake: Callable[[str], None]
+) -> Sequence[Outcome | Exception]:
+    """What `accept` gives, or raises, for each in turn; but all that is plainly new is kept in one transaction.
+
+    What comes under a key that is known, or that another of them has, is looked at by itself afterwards. So is each of
+    them where they cannot be kept together: one's failure is not the others'. Only that of the database is everyone's.
+    """
+    try:
+        together, fed_lanes = _accept_new(context, arrivals)
+    except Exception as error:  # noqa: BLE001 - whatever it was, it may be one arrival's
+        if _is_everyones(error):
+            return [error] * len(arrivals)
+        together, fed_lanes = {}, frozenset()
+    for lane in fed_lanes:
+        wake(lane)
+    outcomes: list[Outcome | Exception] = []
+    for place, arrival in enumerate(arrivals):
+        try:
+            outcomes.append(together.get(place) or accept(context, arrival, wake))
+        except Exception as error:  # noqa: BLE001 - the next one's fate is its own
+            if _is_everyones(error):
+                return [*outcomes, *(together.get(other, error) for other in range(place, len(arrivals)))]
+            outcomes.append(error)
+    return outcomes
+
+
+def _is_everyones(error: Exception) -> bool:
+    """Whether the database is what failed, and not the arrival: then the others need not wait for it one by one."""
+    return isinstance(error, PoolTimeoutError) or (is_transient(error) and not was_undone(error))
+
+
+def _accept_new(context: Context, arrivals: Sequence[Arrival]) -> tuple[dict[int, Kept], frozenset[str]]:
+    """Keep, in one transaction, those whose keys nobody had before: by place among the arrivals. And the lanes fed."""
+    keys = _keys_of_their_own(context, arrivals)
+    kept: dict[int, Kept] = {}
+    with begin(context.database, context.keys, actions.source(arrivals[0].source)) as unit:
+        taken = _taken(unit.connection, ((arrivals[place].source, own) for place, own in keys.items()))
+        for place, own in keys.items():
+            arrival = arrivals[place]
+            if taken.isdisjoint((arrival.source, *key) for key in own.items()):
+                # Each record names its own source and request.
+                unit.actor, unit.request_id = actions.source(arrival.source), arrival.request_id
+                kept[place] = _keep(context, unit, arrival, own, context.vault.blind_index("body", arrival.body), None)
+        unit.flush()
+        reach(Failpoint.INTAKE_BEFORE_COMMIT)
+    reach(Failpoint.INTAKE_AFTER_COMMIT)
+    return kept, frozenset(unit.fed_lanes)
+
+
+def _keys_of_their_own(context: Context, arrivals: Sequence[Arrival]) -> dict[int, dict[str, bytes]]:
+    """The keys of the arrivals by place, without those that have one in common with an earlier one."""
+    found: dict[int, dict[str, bytes]] = {}
+    seen: set[tuple[str, str, bytes]] = set()
+    for place, arrival in enumerate(arrivals):
+        keys = _keys(context, arrival)
+        named = {(arrival.source, *key) for key in keys.items()}
+        if seen.isdisjoint(named):
+            found[place] = keys
+        seen |= named
+    return found
+
+
+def _taken(connection: Connection, keys: Iterable[tuple[str, Mapping[str, bytes]]]) -> set[tuple[str, str, bytes]]:
+    """Which of the keys by source stand for an arrival already."""
+    rows = bulk.fetch(
+        connection,
+        "SELECT intake_key.source, intake_key.kind, intake_key.key_index FROM intake_key JOIN v "
+        "ON intake_key.source = v.source AND intake_key.kind = v.kind AND intake_key.key_index = v.key_index",
+        {"source": "text", "kind": "text", "key_index": "bytea"},
+        [(source, kind, index) for source, each in keys for kind, index in each.items()],
+    )
+    return {(source, kind, bytes(index)) for source, kind, index in rows}
+
+
+def _accept_once(context: Context, arrival: Arrival, wake: Callable[[str], None]) -> Outcome:
     body_index = context.vault.blind_index("body", arrival.body)
     keys, earlier = _look_up(context, arrival.source, _keys(context, arrival), body_index)
     original = None

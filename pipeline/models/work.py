@@ -19,7 +19,7 @@ class Job(Base):
     __tablename__ = "job"
     __table_args__ = (
         UniqueConstraint("lane", "target_id"),
-        Index("ix_job_lane_due_at", "lane", "due_at"),
+        Index("ix_job_lane_source_due_at", "lane", "source", "due_at"),
         Index("ix_job_isolated", "lane", "id", postgresql_where=text("isolated"), sqlite_where=text("isolated")),
         {
             "sqlite_autoincrement": True,
@@ -33,6 +33,9 @@ class Job(Base):
 
     id: Mapped[int] = mapped_column(RowNumber, primary_key=True, autoincrement=True)
     lane: Mapped[str]
+    source: Mapped[str] = mapped_column(
+        server_default=text("''"), comment="Of the submission; empty for work about none."
+    )
     submission_id: Mapped[uuid.UUID | None]
     target_id: Mapped[uuid.UUID]
     generation: Mapped[int]

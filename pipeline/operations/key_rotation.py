@@ -13,6 +13,7 @@ from sqlalchemy import update
 
 from pipeline.audit.actions import Action, Actor, Detail
 from pipeline.db import Database
+from pipeline.failpoints import Failpoint, reach
 from pipeline.key_files import locked, replacement
 from pipeline.keys import KeyFolder, KeyPurpose, Keys, Keyset, KeysetKey
 from pipeline.models import KeyFingerprint
@@ -95,6 +96,7 @@ class Rotation:
                 if action is not Action.KEY_ADDED:
                     _register_primary(unit, changed)
                 unit.record(None, action, {Detail.KEYSET: changed.purpose, Detail.KEY: key.fingerprint})
+            reach(Failpoint.ROTATION_BEFORE_FILE)
             put_in_place()
 
     def _refuse_unsettled(self, keyset: Keyset) -> None:

@@ -33,10 +33,11 @@ def members_of(members: int, size: int) -> list[int]:
     return found
 
 
-def flags_at(sets: Iterable[int], programs: NDArray[np.intp], size: int) -> NDArray[np.uint8]:
-    """One row of 0 and 1 per set: whether each of these programs is in it."""
+def levels_at(planes: Iterable[Bits], programs: NDArray[np.intp], size: int) -> NDArray[np.uint8]:
+    """One row per plane, of 2, 1 and 0: whether for each of these programs it is met, unknown or not met."""
     width = (size + 7) // 8
-    packed = b"".join([each.to_bytes(width, "little") for each in sets])
+    packed = b"".join([each.to_bytes(width, "little") for plane in planes for each in plane])
     rows = np.frombuffer(packed, dtype=np.uint8).reshape(-1, width)
-    shifted = rows[:, programs >> 3] >> (programs & 7).astype(np.uint8)
-    return shifted & np.uint8(1)
+    shifted = rows.take(programs >> 3, axis=1) >> (programs & 7).astype(np.uint8)
+    flags = shifted & np.uint8(1)
+    return flags[0::2] + flags[1::2]

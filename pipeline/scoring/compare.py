@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
+import numpy as np
+from numpy.typing import NDArray
+
 from config.conditions import OTHER
 from pipeline.scoring.bits import members_of
 from pipeline.scoring.facts import Answer, Facts, read_facts
@@ -26,12 +29,15 @@ class Outcome(StrEnum):
 class Comparison:
     """`fitting` are the programs that fit, `in_doubt` those that may; both without providers that are closed.
 
-    `shortlist` holds the best matches with their programs' numbers, whatever the outcome.
+    `closed` is the set (`bits`) of the programs of those. `fitting_scores` are in the order of `fitting`. `shortlist`
+    holds the best matches with their programs' numbers, whatever the outcome.
     """
 
     facts: Facts
     sight: Sight
+    closed: int
     fitting: list[int]
+    fitting_scores: NDArray[np.int64]
     in_doubt: list[int]
     shortlist: list[tuple[int, Match]]
     asks_for_expert: bool
@@ -70,14 +76,17 @@ def compare(answers: Mapping[str, Answer], network: Network, received_on: date, 
     facts = read_facts(answers, received_on)
     matcher = network.matcher
     sight = matcher.look(facts)
-    open_programs = ~network.closed_programs(at)
-    eligible = sight.eligible & open_programs
+    closed = network.closed_programs(at)
+    eligible = sight.eligible & ~closed
     fitting = members_of(eligible, matcher.size)
+    fitting_scores = matcher.scores(sight, fitting)
     return Comparison(
         facts=facts,
         sight=sight,
+        closed=closed,
         fitting=fitting,
-        in_doubt=members_of(sight.unclear & open_programs, matcher.size),
-        shortlist=network.shortlist(fitting, matcher.scores(sight, fitting), MOST_MATCHES),
+        fitting_scores=fitting_scores,
+        in_doubt=members_of(sight.unclear & ~closed, matcher.size),
+        shortlist=network.shortlist(fitting, fitting_scores, MOST_MATCHES),
         asks_for_expert=bool(eligible & sight.review),
     )

@@ -8,18 +8,19 @@ Kleene's logic in sets: `all` is the intersection, `any` the union, and "not" sw
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from config.criteria import All, AnyOf, Group, Leaf, children
 from config.providers import Program, ProviderDocument
-from pipeline.scoring.bits import Bits, bits_of, flags_at
+from pipeline.scoring.bits import Bits, bits_of, levels_at
 from pipeline.scoring.facts import Facts
 from pipeline.scoring.geography import place
 from pipeline.scoring.planes import Member, Plane, build_plane, kind_of_plane
 from pipeline.scoring.surroundings import Surroundings
-from pipeline.scoring.verdict import Verdict
+from pipeline.scoring.verdict import LETTERS
 
 NEUTRAL_SCORE = 50
 """The score of a program that prefers nobody: neither ahead of those with preferences nor behind them."""
@@ -30,14 +31,32 @@ class Sight:
     """How one submission stands to all programs. `planes` holds the verdicts of every plane, by its number."""
 
     planes: Sequence[Bits]
-    eligible: int
-    unclear: int
-    """Programs that need information, or an expert's eye: neither eligible nor not."""
+    required: Bits
+    """What the programs require altogether."""
     review: int
     """Programs with a criterion that asks for an expert and is met, or may be."""
 
-    def verdict(self, program: int) -> Verdict:
-        return _OF_BITS[2 * (self.eligible >> program & 1) + (self.unclear >> program & 1)]
+    @property
+    def eligible(self) -> int:
+        return self.required.met
+
+    @property
+    def unclear(self) -> int:
+        """Programs that need information, or an expert's eye: neither eligible nor not."""
+        return self.required.met ^ self.required.possible
+
+
+class Outlook(NamedTuple):
+    """How one submission stands to one program, with verdicts by their letters.
+
+    `leaves` are those of all its leaves, in the order of `named_leaves`. `score`: 0 to 100, the share of preferred
+    weight that is met; what is not known counts half. `asks_for_expert`: a rule for that is met, or may be.
+    """
+
+    verdict: str
+    leaves: tuple[str, ...]
+    score: int
+    asks_for_expert: bool
 
 
 class Matcher:
@@ -71,28 +90,36 @@ class Matcher:
             planes[number] = plane.judge(facts, view)
         for number, group in self._groups:
             planes[number] = group.judge(planes)
-        met, possible = self._eligibility.judge(planes)
-        return Sight(planes, met, met ^ possible, self._review.judge(planes).possible)
+        return Sight(planes, self._eligibility.judge(planes), self._review.judge(planes).possible)
 
-    def leaf_verdicts(self, sight: Sight, programs: Sequence[int]) -> list[list[Verdict]]:
-        """Of these programs, the verdicts of all leaves, in the order of `named_leaves`."""
+    def outlooks(self, sight: Sight, programs: Sequence[int]) -> list[Outlook]:
+        """How the submission stands to each of these programs."""
         if not programs:
             return []
         numbers = np.array(programs, dtype=np.intp)
-        flags = flags_at([each for plane in sight.planes for each in plane], numbers, self.size)
-        by_program = (flags[0::2] + flags[1::2]).T.tolist()
-        return [
-            [_OF_BITS[levels[plane]] for plane in self._leaf_planes[program]]
-            for program, levels in zip(programs, by_program, strict=True)
-        ]
+        review = Bits(sight.review, sight.review)
+        levels = levels_at([*sight.planes, sight.required, review], numbers, self.size)
+        scores = self._preferences.scores(levels[self._preferences.planes], numbers).tolist()
+        letters, width = _LETTERS[levels.T].tobytes().decode("ascii"), len(levels)
+        outlooks = []
+        for index, (program, score) in enumerate(zip(programs, scores, strict=True)):
+            own = letters[index * width : (index + 1) * width]
+            leaves = tuple(map(own.__getitem__, self._leaf_planes[program]))
+            outlooks.append(Outlook(own[-2], leaves, score, own[-1] != _NOT_MET))
+        return outlooks
 
     def scores(self, sight: Sight, programs: Sequence[int]) -> NDArray[np.int64]:
-        """Of these programs, 0 to 100: the share of preferred weight that is met; what is not known counts half."""
-        return self._preferences.scores(sight.planes, np.array(programs, dtype=np.intp))
+        """Of these programs, the `score` of their outlooks."""
+        if not programs:
+            return np.zeros(0, dtype=np.int64)
+        numbers = np.array(programs, dtype=np.intp)
+        preferred = [sight.planes[plane] for plane in self._preferences.planes]
+        return self._preferences.scores(levels_at(preferred, numbers, self.size), numbers)
 
 
-_OF_BITS = tuple(Verdict)
 _NOTHING = Bits(0, 0)
+_NOT_MET = LETTERS[0]
+_LETTERS = np.frombuffer("".join(LETTERS).encode(), dtype=np.uint8)
 
 
 @dataclass(slots=True)
@@ -134,29 +161,26 @@ class _JoinedPlane:
 
 
 class _Preferences:
-    """What the programs would rather have, with its weight."""
+    """What the programs would rather have, with its weight. `planes` are the numbers of the planes this lies on."""
 
     def __init__(self, preferred: Mapping[int, Sequence[tuple[int, int]]], size: int) -> None:
         """`preferred`: for each plane the programs whose preference lies on it, each with the weight."""
-        self._size = size
-        self._planes = tuple(preferred)
+        self.planes = list(preferred)
         weights = np.zeros((len(preferred), size), dtype=np.int64)
         for row, weighed in enumerate(preferred.values()):
             for program, weight in weighed:
                 weights[row, program] = weight
-        self._weights = weights
-        self._totals: NDArray[np.int64] = weights.sum(axis=0)
+        totals: NDArray[np.int64] = weights.sum(axis=0)
+        self._hundredfold = 100 * weights
+        # What is halved is rounded up. A program without preferences has (0 + NEUTRAL_SCORE) // 1.
+        self._added = np.where(totals > 0, totals, NEUTRAL_SCORE)
+        self._divisors = np.maximum(2 * totals, 1)
 
-    def scores(self, planes: Sequence[Bits], programs: NDArray[np.intp]) -> NDArray[np.int64]:
-        neutral = np.full(len(programs), NEUTRAL_SCORE, dtype=np.int64)
-        if not self._planes or not len(programs):
-            return neutral
-        weights, totals = self._weights[:, programs], self._totals[programs]
-        flags = flags_at([each for number in self._planes for each in planes[number]], programs, self._size)
-        halves = flags.reshape(len(self._planes), 2, -1).sum(axis=1, dtype=np.int64)
-        weighed = (weights * halves).sum(axis=0)
-        scored = (100 * weighed + totals) // np.maximum(2 * totals, 1)
-        return np.where(totals > 0, scored, neutral)
+    def scores(self, levels: NDArray[np.uint8], programs: NDArray[np.intp]) -> NDArray[np.int64]:
+        """Of these programs; `levels` are those of `planes`, a row each."""
+        weighed = (self._hundredfold.take(programs, axis=1) * levels).sum(axis=0)
+        scored: NDArray[np.int64] = (weighed + self._added.take(programs)) // self._divisors.take(programs)
+        return scored
 
 
 class _Layout:

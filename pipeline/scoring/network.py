@@ -31,6 +31,7 @@ class CompiledProgram:
 
     provider: int
     version_id: UUID
+    version_text: str
     document: ProviderDocument
     program: Program
     position: int
@@ -175,7 +176,7 @@ def _compile(number: int, version_id: UUID, document: ProviderDocument, position
     named = list(program.named_leaves())
     with_margin = tuple((place, leaf) for place, (_, _, leaf) in enumerate(named) if getattr(leaf, "borderline", None))
     names = tuple(name for name, _, _ in named)
-    return CompiledProgram(number, version_id, document, program, position, names, with_margin)
+    return CompiledProgram(number, version_id, str(version_id), document, program, position, names, with_margin)
 
 
 def _since_epoch(moment: datetime | None) -> float:

@@ -69,7 +69,7 @@ def rank(fits: Iterable[Fit], standings: Mapping[str, Standing]) -> tuple[Match,
             best[fit.provider_id] = fit
     return tuple(
         Match(fit.provider_id, fit.provider_version_id, fit.program_id, fit.score, place)
-        for place, fit in enumerate(_in_turn(best.values(), standings), start=1)
+        for place, fit in enumerate(in_turn(best.values(), standings), start=1)
     )
 
 
@@ -77,7 +77,7 @@ def rank_again(matches: Iterable[Match], standings: Mapping[str, Standing]) -> t
     """The same order over matches that were ranked before, as their providers stand now."""
     return tuple(
         Match(match.provider_id, match.provider_version_id, match.program_id, match.score, place)
-        for place, match in enumerate(_in_turn(matches, standings), start=1)
+        for place, match in enumerate(in_turn(matches, standings), start=1)
     )
 
 
@@ -92,7 +92,8 @@ class _Scored(Protocol):
 ScoredT = TypeVar("ScoredT", bound=_Scored)
 
 
-def _in_turn(found: Iterable[ScoredT], standings: Mapping[str, Standing]) -> list[ScoredT]:
+def in_turn(found: Iterable[ScoredT], standings: Mapping[str, Standing]) -> list[ScoredT]:
+    """In the order of `rank`, for what holds at most one match of each provider."""
     return sorted(
         found,
         key=lambda one: (-one.score, standings.get(one.provider_id, NEW_STANDING).turn, one.provider_id),

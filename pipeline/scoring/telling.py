@@ -1,15 +1,17 @@
 """Writes down how a submission stands to programs, criterion by criterion, in the short keys that `record` explains."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.scoring.availability import closed
 from pipeline.scoring.compare import Comparison
+from pipeline.scoring.matcher import Outlook
 from pipeline.scoring.network import CompiledProgram, Network
 from pipeline.scoring.questions import is_borderline, open_questions
 from pipeline.scoring.trees import deciding, judge
@@ -19,7 +21,7 @@ MOST_EXPLAINED = 50
 """Programs whose criteria are stored one by one. The others can be judged again, by the versions on record."""
 
 BORDERLINE_LETTER = "b"
-_LETTERS = tuple(verdict.letter for verdict in Verdict)
+_UNKNOWN = Verdict.UNKNOWN.letter
 
 
 @dataclass(slots=True)
@@ -38,38 +40,44 @@ def tell(compared: Comparison, network: Network, at: datetime, matched: Collecti
     Of those that fit and those in doubt the best scores come first, and of equal ones the first of the network, so that
     the same is told whoever's turn it is.
     """
-    matcher = network.matcher
-    programs = _first_of(
-        matched,
-        *(_best_first(network, compared, each) for each in (compared.fitting, compared.in_doubt)),
-        range(matcher.size),
-    )
-    told = Told(left_out=matcher.size - len(programs))
+    programs = _to_tell(compared, network, matched)
+    told = Told(left_out=network.matcher.size - len(programs))
     telling = _Telling(compared, network, at, told)
-    scores = matcher.scores(compared.sight, programs).tolist()
-    verdicts = matcher.leaf_verdicts(compared.sight, programs)
-    for number, points, leaves in zip(programs, scores, verdicts, strict=True):
-        telling.add(number, points, leaves)
+    for number, outlook in zip(programs, network.matcher.outlooks(compared.sight, programs), strict=True):
+        telling.add(number, outlook)
     if compared.is_only_in_doubt:
-        doubts = [telling.doubt(*each) for each in telling.with_verdicts(compared.in_doubt)]
+        outlooks = network.matcher.outlooks(compared.sight, compared.in_doubt)
+        doubts = [
+            telling.doubt(network.programs[number], outlook)
+            for number, outlook in zip(compared.in_doubt, outlooks, strict=True)
+        ]
         told.borderline = any(doubt.borderline for doubt in doubts)
         told.questions = dict.fromkeys(question for doubt in doubts for question in doubt.questions)
     return told
 
 
-def _best_first(network: Network, compared: Comparison, programs: Sequence[int]) -> list[int]:
-    scores = network.matcher.scores(compared.sight, programs)
-    return [programs[index] for index in np.argsort(-scores, kind="stable")[:MOST_EXPLAINED].tolist()]
-
-
-def _first_of(*programs: Iterable[int]) -> list[int]:
-    """The first `MOST_EXPLAINED`, in the network's order."""
+def _to_tell(compared: Comparison, network: Network, matched: Collection[int]) -> Sequence[int]:
+    """At most `MOST_EXPLAINED`, in the network's order."""
+    every = range(network.matcher.size)
+    if len(every) <= MOST_EXPLAINED:
+        return every
+    in_doubt_scores = network.matcher.scores(compared.sight, compared.in_doubt)
+    wanted = (
+        matched,
+        _best_first(compared.fitting, compared.fitting_scores),
+        _best_first(compared.in_doubt, in_doubt_scores),
+        every,
+    )
     chosen: set[int] = set()
-    for number in chain(*programs):
+    for number in chain(*wanted):
         if len(chosen) == MOST_EXPLAINED:
             break
         chosen.add(number)
     return sorted(chosen)
+
+
+def _best_first(programs: Sequence[int], scores: NDArray[np.int64]) -> list[int]:
+    return [programs[index] for index in np.argsort(-scores, kind="stable")[:MOST_EXPLAINED].tolist()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,51 +96,45 @@ class _Telling:
     told: Told
     provider: int = -1
 
-    def add(self, number: int, points: int, verdicts: Sequence[Verdict]) -> None:
+    def add(self, number: int, outlook: Outlook) -> None:
         program = self.network.programs[number]
         if program.provider != self.provider:
             self.provider = program.provider
-            self.told.providers.append(self._provider(program))
-        self.told.providers[-1]["g"].append(self._program(number, points, verdicts))
+            self.told.providers.append(self._provider(number, program))
+        self.told.providers[-1]["g"].append(self._program(program, outlook))
 
-    def with_verdicts(self, programs: Sequence[int]) -> Iterator[tuple[CompiledProgram, list[Verdict]]]:
-        verdicts = self.network.matcher.leaf_verdicts(self.compared.sight, programs)
-        return zip((self.network.programs[number] for number in programs), verdicts, strict=True)
-
-    def _provider(self, program: CompiledProgram) -> dict[str, Any]:
-        entry: dict[str, Any] = {"p": program.document.id, "v": str(program.version_id)}
-        reason = closed(program.document, self.at)
+    def _provider(self, number: int, program: CompiledProgram) -> dict[str, Any]:
+        entry: dict[str, Any] = {"p": program.document.id, "v": program.version_text}
+        reason = closed(program.document, self.at) if self.compared.closed >> number & 1 else None
         if reason is not None:
             entry["a"] = reason.value
         entry["g"] = []
         return entry
 
-    def _program(self, number: int, points: int, verdicts: Sequence[Verdict]) -> dict[str, Any]:
-        program, sight = self.network.programs[number], self.compared.sight
-        verdict = sight.verdict(number)
-        letters = [_LETTERS[each] for each in verdicts]
-        for place in self._borderline(program, verdicts):
-            letters[place] = BORDERLINE_LETTER
-        entry: dict[str, Any] = {"g": program.program.id, "r": verdict.letter, "s": points}
-        if verdict is Verdict.UNKNOWN:
-            entry["q"] = self.doubt(program, verdicts).questions
-        entry["c"] = dict(zip(program.criterion_ids, letters, strict=True))
-        if sight.review >> number & 1:
+    def _program(self, program: CompiledProgram, outlook: Outlook) -> dict[str, Any]:
+        entry: dict[str, Any] = {"g": program.program.id, "r": outlook.verdict, "s": outlook.score}
+        if outlook.verdict == _UNKNOWN:
+            entry["q"] = self.doubt(program, outlook).questions
+        entry["c"] = letters = dict(zip(program.criterion_ids, outlook.leaves, strict=True))
+        for place in self._borderline(program, outlook):
+            letters[program.criterion_ids[place]] = BORDERLINE_LETTER
+        if outlook.asks_for_expert:
             entry["x"] = 1
         return entry
 
-    def _borderline(self, program: CompiledProgram, verdicts: Sequence[Verdict]) -> list[int]:
+    def _borderline(self, program: CompiledProgram, outlook: Outlook) -> Sequence[int]:
         """The leaves, by their place, that are unknown because the fact lies just outside of their limits."""
         return [
             place
             for place, leaf in program.with_margin
-            if verdicts[place] is Verdict.UNKNOWN and is_borderline(leaf, self.compared.facts, program.document)
+            if outlook.leaves[place] == _UNKNOWN and is_borderline(leaf, self.compared.facts, program.document)
         ]
 
-    def doubt(self, program: CompiledProgram, verdicts: Sequence[Verdict]) -> _Doubt:
+    def doubt(self, program: CompiledProgram, outlook: Outlook) -> _Doubt:
         questions: dict[str, str] = {}
-        margins = self._borderline(program, verdicts)
+        margins = self._borderline(program, outlook)
         borderline = False
+        verdicts = map(Verdict.of_letter, outlook.leaves)
         for leaf in deciding(judge(program.program.eligibility, verdicts), Verdict.UNKNOWN):
             if leaf.position in margins:
                 borderline = True

@@ -16,12 +16,16 @@ class Verdict(IntEnum):
     @property
     def letter(self) -> str:
         """How the stored explanation writes it: n, u or m."""
-        return "num"[self]
+        return LETTERS[self]
 
     @classmethod
     def of_letter(cls, letter: str) -> "Verdict":
         """Raises ValueError for anything but n, u and m."""
-        return cls(("n", "u", "m").index(letter))
+        return cls(LETTERS.index(letter))
+
+
+LETTERS = ("n", "u", "m")
+"""`LETTERS[verdict]` is how the stored explanation writes it."""
 
 
 def decided(fits: bool) -> Verdict:  # noqa: FBT001 - the one value it turns

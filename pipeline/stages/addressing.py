@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 
 from config.providers import ProviderDocument
 from config.screening import DataClass
+from pipeline import bulk
 from pipeline.context import Context
 from pipeline.db import utc_now
 from pipeline.email.kinds import RULES, EmailKind
@@ -87,7 +88,7 @@ class Addressing:
                 PersonIndex.email.label("person_index"),
             )
             .outerjoin(PersonIndex, PersonIndex.submission_id == Email.submission_id)
-            .where(Email.id.in_(list(email_ids)), Email.status.in_(WAITING))
+            .where(bulk.is_among(connection, Email.id, email_ids), bulk.is_among(connection, Email.status, WAITING))
         ).all()
         sealed = read_sealed(connection, {row.submission_id for row in rows}, self._parts)
         referrals = _referrals(connection, [row.subject_id for row in rows if row.kind in _ABOUT_OPEN_REFERRALS])
@@ -96,8 +97,9 @@ class Addressing:
         arrived = opened_links(connection, [row.submission_id for row in uncertain], [row.id for row in uncertain])
         earlier = _earlier_references(connection, [row.submission_id for row in rows if row.kind == EmailKind.JOINED])
         in_force = self._context.networks.current(connection)
-        providers = {row.recipient: in_force.document_of(_provider_id(row.recipient)) for row in rows}
-        indexes = {row.id: self._index(row, providers[row.recipient]) for row in rows}
+        providers = {to: in_force.document_of(_provider_id(to)) for to in {row.recipient for row in rows}}
+        of_providers = self._indexes(providers)
+        indexes = {row.id: _person_index(row) or of_providers.get(row.recipient) for row in rows}
         suppressed = read_suppressions(connection, {index for index in indexes.values() if index is not None})
         with_facts = [row for row in rows if row.kind in self._with_facts]
         material = read_material(self._context, connection, in_force, with_facts, sealed)
@@ -141,10 +143,13 @@ class Addressing:
             raise PermanentFailure("no_address")
         return address
 
-    def _index(self, row: Any, provider: ProviderDocument | None) -> bytes | None:
-        if row.recipient == TO_PERSON:
-            return bytes(row.person_index) if row.person_index is not None else None
-        return address_index(self._context.vault, provider.contact.email) if provider is not None else None
+    def _indexes(self, providers: Mapping[str, ProviderDocument | None]) -> dict[str, bytes]:
+        vault = self._context.vault
+        return {to: address_index(vault, each.contact.email) for to, each in providers.items() if each is not None}
+
+
+def _person_index(row: Any) -> bytes | None:
+    return bytes(row.person_index) if row.recipient == TO_PERSON and row.person_index is not None else None
 
 
 def _is_open(referral: Any) -> bool:
@@ -160,7 +165,8 @@ def _referrals(connection: Connection, referral_ids: Sequence[uuid.UUID]) -> Map
     if not referral_ids:
         return {}
     columns = select(Referral.id, Referral.status, Referral.expires_at)
-    return {row.id: row for row in connection.execute(columns.where(Referral.id.in_(referral_ids)))}
+    rows = connection.execute(columns.where(bulk.is_among(connection, Referral.id, referral_ids)))
+    return {row.id: row for row in rows}
 
 
 def _spent_codes(connection: Connection, code_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
@@ -168,7 +174,8 @@ def _spent_codes(connection: Connection, code_ids: Sequence[uuid.UUID]) -> set[u
     if not code_ids:
         return set()
     spent = OneTimeCode.used_at.is_not(None) | (OneTimeCode.expires_at <= utc_now())
-    return set(connection.execute(select(OneTimeCode.id).where(OneTimeCode.id.in_(code_ids), spent)).scalars())
+    codes = select(OneTimeCode.id).where(bulk.is_among(connection, OneTimeCode.id, code_ids), spent)
+    return set(connection.execute(codes).scalars())
 
 
 def _earlier_references(connection: Connection, submission_ids: Sequence[uuid.UUID]) -> Mapping[uuid.UUID, str]:
@@ -178,6 +185,6 @@ def _earlier_references(connection: Connection, submission_ids: Sequence[uuid.UU
     rows = connection.execute(
         select(Duplicate.submission_id, Submission.reference)
         .join(Submission, Submission.id == Duplicate.duplicate_of)
-        .where(Duplicate.submission_id.in_(submission_ids))
+        .where(bulk.is_among(connection, Duplicate.submission_id, submission_ids))
     )
     return {row.submission_id: row.reference for row in rows}

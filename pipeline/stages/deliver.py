@@ -25,10 +25,10 @@ from pipeline.breaker import Breaker, BreakerState, read_breaker
 from pipeline.consent.mail import AboutToLeave, hold_back
 from pipeline.context import Context
 from pipeline.db import utc_now
+from pipeline.email.form_letters import write
 from pipeline.email.kinds import RULES, Form, Reader, WhenUncertain
-from pipeline.email.leaks import refuse_leaks
+from pipeline.email.leaks import check_addressed
 from pipeline.email.message import Outgoing, Sender, compose
-from pipeline.email.render import render
 from pipeline.engine.lease import Lease
 from pipeline.engine.stage import Done, Failed, LaneFailure, PermanentFailure, Stage, Verdict
 from pipeline.erasure.rendered import discard_late
@@ -49,7 +49,9 @@ from pipeline.unit_of_work import UnitOfWork, begin
 MARGIN_SECONDS = 5.0
 ROUNDS = 4
 """How many calls one connection makes in a slice: more marks are fewer commits, and more in doubt if we die."""
-LOCAL_SLICE = 50
+LOCAL_SLICE = 384
+"""How many emails go to a transport of this machine between two commits. None is ever in doubt and no call is waited
+for, so it is all that is claimed at a time: what a commit costs is shared by as many as there are."""
 AGAIN_SECONDS = 5.0
 HOLD_WITHOUT_RECEIPTS_SECONDS = 60.0
 """How long an email of unknown fate waits where nobody will ever say what became of it."""
@@ -116,8 +118,12 @@ class DeliverStage(Stage):
         full = self._contexts.full(item, notice, disclosure)
         context, form = (notice, Form.NOTICE) if full is None else (full, Form.FULL)
         try:
-            rendered = render(item.kind, item.language, context, form)
-        except (DisclosureRefused, UndefinedError, TypeError):  # it used what it must not have
+            rendered = write(item.kind, item.language, context, form)
+        except (
+            DisclosureRefused,
+            UndefinedError,
+            TypeError,
+        ):  # of what it must not have, or of more than it may
             raise PermanentFailure(LEAK_REFUSED) from None
         stop = self._contexts.unsubscribe_url(item)
         try:
@@ -125,7 +131,7 @@ class DeliverStage(Stage):
         except ValueError:
             raise PermanentFailure("address_unusable") from None
         try:
-            refuse_leaks(context, message)
+            check_addressed(context, message)
         except DisclosureRefused:
             raise PermanentFailure(LEAK_REFUSED) from None
         content = self._transport.encode(message)
@@ -341,7 +347,10 @@ def _sent_again(connection: Connection, email_ids: Sequence[uuid.UUID]) -> set[u
         return set()
     rows = connection.execute(
         select(EmailAttempt.email_id)
-        .where(EmailAttempt.email_id.in_(email_ids), EmailAttempt.outcome == SendOutcome.UNCERTAIN.value)
+        .where(
+            bulk.is_among(connection, EmailAttempt.email_id, email_ids),
+            EmailAttempt.outcome == SendOutcome.UNCERTAIN.value,
+        )
         .group_by(EmailAttempt.email_id)
         .having(func.count() > 1)
     )

@@ -160,7 +160,7 @@ def _read(connection: Connection, email_ids: Sequence[uuid.UUID]) -> Mapping[uui
     if not email_ids:
         return {}
     columns = select(Email.id, Email.kind, Email.status, Email.attempt_id)
-    rows = connection.execute(columns.where(Email.id.in_(email_ids)))
+    rows = connection.execute(columns.where(bulk.is_among(connection, Email.id, email_ids)))
     return {row.id: row for row in rows}
 
 

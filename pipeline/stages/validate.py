@@ -97,7 +97,8 @@ class ValidateStage(Stage):
         problems = [[problem.field, problem.rule.value] for problem in checked.problems]
         language = str(answers.get("language") or "en")
         shown_in = read_form_language(item.source, body) or language
-        email, person, request = answers.get("email"), identity(answers), _request(answers)
+        email, person = answers.get("email"), identity(answers)
+        request = _request(person, answers)
         index = context.vault.blind_index
         return Checked(
             answers=key.seal_json(Part.ANSWERS, answers),
@@ -238,12 +239,13 @@ def _hold_nothing_against(unit: UnitOfWork, taken_back: Mapping[uuid.UUID, froze
     """As `withdraw_contact` does: to a request whose person hears nothing of it, no later one is joined."""
     silent = [id_ for id_, asked in taken_back.items() if any(each.purpose is ConsentPurpose.CONTACT for each in asked)]
     if silent:
-        unit.connection.execute(delete(RecentRequest).where(RecentRequest.submission_id.in_(silent)))
+        unit.connection.execute(
+            delete(RecentRequest).where(bulk.is_among(unit.connection, RecentRequest.submission_id, silent))
+        )
 
 
-def _request(answers: Mapping[str, Answer]) -> str | None:
+def _request(person: str | None, answers: Mapping[str, Answer]) -> str | None:
     """What the person asks about: the condition, or what was written for another one."""
-    person = identity(answers)
     if person is None:
         return None
     other = plain_name(str(answers.get("condition_other", "")))

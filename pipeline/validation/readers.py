@@ -48,8 +48,11 @@ def _text(raw: object, longest: int) -> str:
     # Far too long is refused unread; composing accents (NFC) may still shorten what is only a little too long.
     if len(raw) > 4 * longest:
         raise Refused(Rule.TOO_LONG, maximum=longest)
-    composed = unicodedata.normalize("NFC", raw.translate(_DIRECTION_OVERRIDES))
-    text = composed.strip(_INVISIBLE)
+    if raw.isascii() and raw.isprintable():
+        # Most answers: nothing to compose or to leave out, nothing invisible but spaces.
+        text = raw.strip(" ")
+    else:
+        text = unicodedata.normalize("NFC", raw.translate(_DIRECTION_OVERRIDES)).strip(_INVISIBLE)
     if len(text) > longest:
         raise Refused(Rule.TOO_LONG, maximum=longest)
     if _CONTROL.search(text):

@@ -34,19 +34,19 @@ from pipeline.scoring.assess import ReviewReason
 from pipeline.status import EmailStatus, SubmissionStatus
 from tests.support.work import table
 
-_OUTCOMES = {
+OUTCOME_EMAILS = {
     SubmissionStatus.CANDIDATE: EmailKind.RECOMMENDATION,
     SubmissionStatus.NEEDS_REVIEW: EmailKind.IN_REVIEW,
     SubmissionStatus.NO_MATCH: EmailKind.NO_MATCH,
 }
 _VERDICTS = {
-    **dict.fromkeys(_OUTCOMES, Action.SUBMISSION_VALIDATED),
+    **dict.fromkeys(OUTCOME_EMAILS, Action.SUBMISSION_VALIDATED),
     SubmissionStatus.REJECTED: Action.SUBMISSION_REJECTED,
     SubmissionStatus.DUPLICATE: Action.SUBMISSION_JOINED,
     SubmissionStatus.QUARANTINED: Action.SUBMISSION_QUARANTINED,
 }
-_FIRST_EMAIL = {
-    **dict.fromkeys(_OUTCOMES, EmailKind.CONFIRMATION),
+FIRST_EMAIL = {
+    **dict.fromkeys(OUTCOME_EMAILS, EmailKind.CONFIRMATION),
     SubmissionStatus.REJECTED: EmailKind.PLEASE_CORRECT,
     SubmissionStatus.DUPLICATE: EmailKind.JOINED,
 }
@@ -149,9 +149,9 @@ class Evidence:
             yield f"is {status}: it did not come to its end"
             return
         yield from self._wrong_records(submission.id, status)
-        if (submission.id in self._assessed) != (status in _OUTCOMES):
+        if (submission.id in self._assessed) != (status in OUTCOME_EMAILS):
             yield "its outcome and its assessment do not belong together"
-        if ((submission.id, "assessment") in self._sealed) != (status in _OUTCOMES):
+        if ((submission.id, "assessment") in self._sealed) != (status in OUTCOME_EMAILS):
             yield "its outcome and its explanation do not belong together"
         if (submission.id in self._joined) != (status is SubmissionStatus.DUPLICATE):
             yield "it is joined, or not, to an earlier one against its status"
@@ -170,7 +170,7 @@ class Evidence:
         referrals = self._referrals[submission_id]
         emails = [row for row in self.emails if row.submission_id == submission_id]
         due = Counter({Action.SUBMISSION_RECEIVED.value: 1, _VERDICTS[status].value: 1})
-        due[Action.SUBMISSION_SCORED.value] = int(status in _OUTCOMES)
+        due[Action.SUBMISSION_SCORED.value] = int(status in OUTCOME_EMAILS)
         due[Action.CONSENT_GIVEN.value] = 0 if status in _NOT_VALID else len(ASKED)
         due[Action.REFERRAL_OFFERED.value] = len(referrals)
         due[Action.EMAIL_QUEUED.value] = len(emails)
@@ -186,7 +186,7 @@ class Evidence:
     def _emails_due(self, submission_id: UUID, status: SubmissionStatus) -> Mapping[tuple[str, str], int]:
         referrals = self._referrals[submission_id]
         due = Counter((EmailKind.REFERRAL.value, to_provider(referral.provider_id)) for referral in referrals)
-        for kinds in (_FIRST_EMAIL, _OUTCOMES):
+        for kinds in (FIRST_EMAIL, OUTCOME_EMAILS):
             if status in kinds:
                 due[kinds[status].value, TO_PERSON] += 1
         if self._reviews.get(submission_id) == ReviewReason.INFORMATION_MISSING:

@@ -5,11 +5,11 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import Popen, TimeoutExpired
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
 import httpx
@@ -22,6 +22,7 @@ from tests.support.installations import Installation
 
 CAREROUTE = (sys.executable, "-m", "cli")
 ALL_LANES = ",".join(LANE_NAMES)
+NONE: Mapping[str, str] = MappingProxyType({})
 _GIVE_UP_SECONDS = 60.0
 _PATIENCE = 3
 
@@ -84,9 +85,16 @@ class Running:
         }
         return {f"{PREFIX}{name}": value for name, value in found.items() if value}
 
-    def start(self, name: str, *arguments: str) -> Popen[bytes]:
-        """Start `careroute` with `arguments` as the process `name`, whose log goes on where an earlier one's ended."""
-        process = processes.spawn((*CAREROUTE, *arguments), log=self.logs / f"{name}.log", environment=self.environment)
+    def start(
+        self, name: str, *arguments: str, program: Sequence[str] = CAREROUTE, settings: Mapping[str, str] = NONE
+    ) -> Popen[bytes]:
+        """Start `careroute` with `arguments` as the process `name`, whose log goes on where an earlier one's ended.
+
+        `program` stands for it; `settings` are this process's own, beside everyone's.
+        """
+        own = {f"{PREFIX}{name}": value for name, value in settings.items()}
+        environment = {**self.environment, **own}
+        process = processes.spawn((*program, *arguments), log=self.logs / f"{name}.log", environment=environment)
         self._processes[name] = process
         return process
 
@@ -129,6 +137,18 @@ class Running:
 
     def pid(self, name: str) -> int:
         return self._processes[name].pid
+
+    def ended(self, name: str) -> int | None:
+        """How the process ended, as `Popen.returncode`; None while it runs."""
+        return self._processes[name].poll()
+
+    def wait(self, name: str) -> int:
+        """Until the process, killed or asked to end before, is gone: its exit status."""
+        return self._processes[name].wait(_GIVE_UP_SECONDS)
+
+    def ask_to_end(self, name: str) -> None:
+        """SIGTERM, without waiting."""
+        self._processes[name].terminate()
 
     def freeze(self, name: str) -> None:
         """Stop a process where it is, as a machine that swaps or a paused container would; waits until it stands."""

@@ -1,6 +1,8 @@
 """A private Redis for tests and benchmarks, on a Unix socket in a temporary directory."""
 
+import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 from types import TracebackType
@@ -56,6 +58,22 @@ class RedisServer:
         """Stop and start with the same data."""
         self.stop()
         self.start()
+
+    def kill(self) -> None:
+        """SIGKILL: what it had not yet written to its file is lost."""
+        if self.pid is not None:
+            os.kill(self.pid, signal.SIGKILL)
+        self.stop()
+
+    def waiting_for_messages(self) -> int:
+        """How many consumers wait for a message."""
+        with redis.Redis.from_url(self.redis_url) as client:
+            return sum(entry["cmd"] == "brpop" for entry in client.client_list())
+
+    def cut_connections(self) -> None:
+        """CLIENT KILL: everyone who is connected has to connect again."""
+        with redis.Redis.from_url(self.redis_url) as client:
+            client.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
 
     def flushall(self) -> None:
         """Empty it."""

@@ -27,7 +27,8 @@ As a process, for as long as it is not interrupted; its first line is the URL, i
         --log accepted.jsonl --events http://127.0.0.1:8000 --events-key key.pem
 
     curl http://127.0.0.1:8025/stand-in                                     what it has seen, as JSON
-    curl -d '{"storm": 20}' http://127.0.0.1:8025/stand-in                  or outage, delay, reset_share, status
+    curl -d '{"storm": 20}' http://127.0.0.1:8025/stand-in                  or outage, delay, status;
+        or the share of requests that fails: reset_share, hang_share, late_share, busy_share, error_share
 """
 
 import argparse
@@ -37,6 +38,7 @@ import secrets
 import sys
 import threading
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -84,6 +86,13 @@ __all__ = [
 
 API_KEY = "SG.stand-in"
 CONTROL = "/stand-in"
+LATE_SECONDS = 2.0
+_SHARES: Mapping[str, Fault] = {
+    "reset_share": AcceptThenReset(),
+    "hang_share": Hang(),
+    "late_share": Late(LATE_SECONDS),
+    "busy_share": Status(429, headers={"Retry-After": "1"}),
+}
 
 _REFUSALS = {
     400: ("Bad Request", "from.email"),
@@ -107,6 +116,7 @@ class Accepted:
     to: str
     sha256: str
     raw: bytes = field(repr=False)
+    noticed: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @cached_property
     def body(self) -> dict[str, Any]:
@@ -137,8 +147,15 @@ class SendGridStandIn:
         events_url: str | None = None,
         signer: Signer | None = None,
         manners: EventManners | None = None,
+        events_log: Path | None = None,
+        reader: Callable[[dict[str, Any]], Mapping[str, str]] = lambda _: {},
     ) -> None:
-        """`check_share`: how many bodies are held against the contract; all, unless time is measured."""
+        """`check_share`: how many bodies are held against the contract; all, unless time is measured.
+
+        `events_log` gets a line for every event told. What `reader` finds in a body goes into its line of `log`.
+        """
+        self._events_log = events_log
+        self._reader = reader
         self.accepted: list[Accepted] = []
         self.violations: list[str] = []
         self.requests = 0
@@ -175,11 +192,14 @@ class SendGridStandIn:
     def connections(self) -> int:
         return self._listener.opened
 
-    def tell_events_to(self, url: str) -> EventWebhook:
-        """Post events about the mails accepted from now on. `url`: the endpoint, or the base URL of a Careroute."""
+    def tell_events_to(self, url: str, *others: str) -> EventWebhook:
+        """Post events about the mails accepted from now on. `url`: the endpoint, or the base URL of a Careroute.
+
+        With `others`, posts go to all of them in turn.
+        """
         if self.events is not None:
             self.events.close()
-        self.events = EventWebhook(url, signer=self._signer, manners=self._manners)
+        self.events = EventWebhook(url, *others, signer=self._signer, manners=self._manners, log=self._events_log)
         return self.events
 
     def pause_listening(self) -> None:
@@ -281,6 +301,7 @@ class SendGridStandIn:
                 to=str(first["to"][0]["email"]),
                 sha256=hashlib.sha256(raw).hexdigest(),
                 raw=raw if self._keep_bodies else b"",
+                noticed=self._reader(body),
             )
         except (KeyError, IndexError, TypeError, AttributeError):
             return ["body: no recipient"], None
@@ -291,7 +312,8 @@ class SendGridStandIn:
         self.accepted.append(mail)
         if self._log is not None:
             names = ("attempt_id", "email_id", "to", "message_id", "at", "sha256")
-            self._log.write(orjson.dumps({name: getattr(mail, name) for name in names}) + b"\n")
+            line = {name: getattr(mail, name) for name in names} | dict(mail.noticed)
+            self._log.write(orjson.dumps(line) + b"\n")
             self._log.flush()
         if self.events is not None:
             self.events.about(mail)
@@ -320,8 +342,11 @@ class SendGridStandIn:
                     self.storm(float(value))
                 case "delay":
                     self.delay_seconds = float(value)
-                case "reset_share":
-                    self.sometimes(float(value), AcceptThenReset())
+                case "error_share":
+                    self.sometimes(float(value) / 2, Status(500))
+                    self.sometimes(float(value) / 2, Status(503))
+                case _ if order in _SHARES:
+                    self.sometimes(float(value), _SHARES[order])
                 case "status":
                     self.always(Status(int(value)) if value else None)
         request.answer(200, self.seen())
@@ -341,6 +366,7 @@ class SendGridStandIn:
             "statuses": self.statuses,
             "violations": self.violations[:20],
             "events_told": 0 if self.events is None else len(self.events.told),
+            "events_left": 0 if self.events is None else self.events.left,
         }
 
 

@@ -12,6 +12,7 @@ The body is one JSON array, a line each, with CRLF between and after: verifying 
 """
 
 import base64
+import itertools
 import json
 import random
 import secrets
@@ -20,7 +21,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from pathlib import Path
+from typing import IO, Any, Protocol
 
 import httpx
 from cryptography.hazmat.primitives import hashes, serialization
@@ -159,9 +161,22 @@ class EventWebhook:
     answers   how many posts had which status; 0 stands for no answer
     """
 
-    def __init__(self, url: str, *, signer: Signer | None = None, manners: EventManners | None = None) -> None:
-        """`url` is the endpoint, or the base URL of a Careroute."""
-        self.url = url if url.rstrip("/").count("/") > 2 else url.rstrip("/") + PATH
+    def __init__(
+        self,
+        url: str,
+        *others: str,
+        signer: Signer | None = None,
+        manners: EventManners | None = None,
+        log: Path | None = None,
+    ) -> None:
+        """`url` is the endpoint, or the base URL of a Careroute; with `others`, posts go to all of them in turn.
+
+        `log` gets a JSON line for every event that an endpoint has taken.
+        """
+        self._log: IO[bytes] | None = None if log is None else log.open("ab", buffering=0)
+        self._urls = itertools.cycle(
+            [each if each.rstrip("/").count("/") > 2 else each.rstrip("/") + PATH for each in (url, *others)]
+        )
         self.signer = signer or Signer()
         self.manners = manners or EventManners()
         self.told: list[Event] = []
@@ -193,14 +208,22 @@ class EventWebhook:
         """Post one signed batch now; the status of the answer, 0 for none."""
         body = to_body(events)
         try:
-            status = self._client.post(self.url, content=body, headers=self.signer.signed(body)).status_code
+            status = self._client.post(next(self._urls), content=body, headers=self.signer.signed(body)).status_code
         except httpx.HTTPError:
             status = 0
         with self._changed:
             self.answers[status] += 1
             if 200 <= status < 300:
                 self.told += events
+                if self._log is not None:
+                    self._log.write(b"".join(json.dumps(each).encode() + b"\n" for each in events))
         return status
+
+    @property
+    def left(self) -> int:
+        """How many events are still to be told."""
+        with self._changed:
+            return len(self._due) + self._posting
 
     def wait_until_told(self, seconds: float = 20.0) -> bool:
         """Whether everything planned was told in time."""
@@ -212,6 +235,8 @@ class EventWebhook:
         self._stopping.set()
         self._thread.join()
         self._client.close()
+        if self._log is not None:
+            self._log.close()
 
     def _run(self) -> None:
         while not self._stopping.wait(self.manners.gather_seconds):

@@ -68,9 +68,9 @@ class Probe:
         """A worker. Several of them stand for several processes."""
         return Engine(self.database, self.keys, {PROBE: self.lane}, serves=frozenset({PROBE}))
 
-    def enqueue(self, *targets: uuid.UUID, lane: str = PROBE) -> None:
+    def enqueue(self, *targets: uuid.UUID, lane: str = PROBE, source: str = "") -> None:
         with self.database.write() as connection:
-            ledger.enqueue(connection, [NewJob(lane, target, None) for target in targets])
+            ledger.enqueue(connection, [NewJob(lane, target, None, source=source) for target in targets])
 
     def enqueue_new(self, number: int) -> list[uuid.UUID]:
         """Ask for work on that many new targets, one after another, so that ids and due times follow their order."""

@@ -49,19 +49,22 @@ class MemoryIntake:
     def accept_form(self, raw_body: bytes, *, idempotency_key: str, request_id: str) -> Accepted | Conflict:
         return self._store(idempotency_key, raw_body)
 
-    def accept_json(
+    async def accept_json(
         self, bearer_key: str, raw_body: bytes, *, idempotency_key: str | None, request_id: str
     ) -> Accepted | Conflict | Refused:
         if bearer_key != KEY:
             return Refused(Refusal.UNKNOWN_SENDER, "No source has this key.")
         return self.refusal or self._store(idempotency_key or request_id, raw_body)
 
-    def accept_hook(
+    async def accept_hook(
         self, source: str, raw_body: bytes, headers: Mapping[str, str], *, request_id: str
     ) -> Accepted | Refused:
         stored = self.refusal or self._store(request_id, raw_body)
         assert not isinstance(stored, Conflict)
         return stored
+
+    def close(self) -> None:
+        """Nothing is in hand."""
 
     def status(self, bearer_key: str, submission_id: UUID) -> SubmissionStatus | None:
         if bearer_key != KEY or submission_id not in {uuid5(NAMESPACE, key) for key in self.bodies}:

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from config.sources import Source
 from pipeline.context import Context
+from pipeline.intake.admission import Admission
 from pipeline.intake.webflow import SIGNATURE_HEADER, TIMESTAMP_HEADER, sign
 from pipeline.privileges import Role
 from tests.config.shipped import KEY, SECRET, SOURCES
@@ -33,11 +34,12 @@ class RealApp:
 
     context: Context
     woken: list[str] = field(default_factory=list)
+    admission: Admission = field(default_factory=lambda: Admission(1_000_000, 1_000_000))
 
     def __post_init__(self) -> None:
         context = as_role(self.context, Role.WEB)
         self.tally = Tally(context.database, context.sources.by_id)
-        self.client = TestClient(create_app(compose(context, self.woken.append, self.tally)))
+        self.client = TestClient(create_app(compose(context, self.woken.append, self.tally, self.admission)))
 
     def push(self, body: bytes, **headers: str) -> Response:
         """POST to the API as the shipped JSON source; a header in `headers` replaces ours, `_` stands for `-`."""

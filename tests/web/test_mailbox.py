@@ -30,8 +30,8 @@ def core(sqlite_installation: Installation) -> Context:
 
 
 def browser(core: Context, client: tuple[str, int] = HERE) -> TestClient:
-    tally = RealApp(core).tally
-    app = create_app(compose(core, lambda _lane: None, tally))
+    real = RealApp(core)
+    app = create_app(compose(core, lambda _lane: None, real.tally, real.admission))
     return TestClient(app, base_url="http://127.0.0.1", client=client, follow_redirects=False)
 
 

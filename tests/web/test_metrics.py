@@ -21,7 +21,7 @@ _SAMPLE = re.compile(rf"([a-z_]+)({_LABELS}) (-?[0-9]+(?:\.[0-9]+)?(?:e[+-]?[0-9
 
 def get(context: Context, *, peer: str, host: str = "localhost", **more: str) -> tuple[int, str]:
     app = RealApp(context)
-    client = TestClient(create_app(compose(context, app.woken.append, app.tally)), client=(peer, 50000))
+    client = TestClient(create_app(compose(context, app.woken.append, app.tally, app.admission)), client=(peer, 50000))
     headers = {"host": host} | {name.replace("_", "-"): value for name, value in more.items()}
     answer = client.get("/metrics", headers=headers)
     return answer.status_code, answer.text

@@ -9,9 +9,9 @@ import pytest
 from config.screening import LANGUAGES
 from pipeline.email.contexts import EmailContext
 from pipeline.email.kinds import EmailKind, Form
-from pipeline.email.leaks import check_parts, has_links, refuse_leaks
+from pipeline.email.leaks import check_addressed, check_parts, has_links
 from pipeline.email.message import Outgoing, Sender, compose
-from pipeline.email.render import forms, render
+from pipeline.email.render import Rendered, forms, render
 from pipeline.email.samples import samples
 from pipeline.protected import DisclosureRefused
 
@@ -29,6 +29,12 @@ def composed(kind: EmailKind, form: Form = Form.NOTICE, language: str = "en") ->
     link = getattr(context, "unsubscribe_link", None)
     sender = Sender("care@careroute.example", "Network")
     return context, compose(render(kind, language, context, form), UUID(int=4), TO, sender, unsubscribe_url=link)
+
+
+def refuse_leaks(context: EmailContext, message: Outgoing) -> None:
+    """All that is looked at before an email is handed over."""
+    check_parts(context, Rendered(message.language, message.subject, message.text, message.html))
+    check_addressed(context, message)
 
 
 @pytest.mark.parametrize(("kind", "form", "language"), EVERY)

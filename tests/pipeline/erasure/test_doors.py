@@ -4,6 +4,7 @@ import pytest
 
 from pipeline.context import Context
 from pipeline.erasure import people
+from pipeline.intake.admission import Admission
 from pipeline.models import AuditEvent, Email
 from pipeline.operations.dead_letters import list_dead
 from pipeline.operations.quarantine import list_quarantined, remap
@@ -65,7 +66,7 @@ def test_staff_and_the_source_are_told_that_it_is_erased(sqlite_context: Context
     made = of_every_status(context)
     for submission_id in made.values():
         erase(context, submission_id)
-    intake = DatabaseIntake(context, nobody, Tally(context.database, [SOURCE]))
+    intake = DatabaseIntake(context, nobody, Tally(context.database, [SOURCE]), Admission(1, 1))
     for status, submission_id in made.items():
         if status is not S.QUARANTINED:  # it came from another source
             answered = intake.status(KEY, submission_id)
