@@ -13,7 +13,7 @@ from cli.console import JsonOption, err, out, print_json, say
 from cli.contexts import open_cli_context
 from cli.erased_again import AND_WHEN, tell_files
 from cli.failures import FINDING, fail, read_settings
-from pipeline.db import utc_now
+from pipeline.db import database_time
 from pipeline.erasure.journal import CannotBeWritten
 from pipeline.operations.opening import open_database, operator
 from pipeline.retention import Let, let_go
@@ -44,7 +44,7 @@ def show(*, as_json: JsonOption = False) -> None:
     """Each class: how long it is kept, how much is past that, and how much of it is under a legal hold."""
     settings = read_settings()
     with open_database(settings) as database, database.read() as connection:
-        now = utc_now()
+        now = database_time(connection)
         standings = read_standings(connection, settings, now)
         last_days = count_last_days_in_quarantine(connection, settings, now)
     if as_json:
@@ -75,7 +75,7 @@ def run(
     settings = read_settings()
     with open_cli_context(settings) as context:
         with context.database.read() as connection:
-            standings = read_standings(connection, settings, utc_now())
+            standings = read_standings(connection, settings, database_time(connection))
         if dry_run:
             if as_json:
                 print_json({each.retention_class.value: _document(each) for each in standings})

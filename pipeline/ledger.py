@@ -8,9 +8,10 @@ import datetime as dt
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, Delete, Select, delete, select
 from uuid_utils.compat import uuid7
 
 from pipeline import bulk
@@ -190,13 +191,19 @@ def hold(connection: Connection, jobs: Sequence[ClaimedJob]) -> dict[int, int]:
     if not jobs:
         return {}
     tokens = {job.id: job.token for job in jobs}
-    statement = (
-        select(Job.id, Job.generation, Job.lease_token)
-        .where(bulk.is_among(connection, Job.id, tokens))
-        .order_by(Job.id)
-        .with_for_update()
-    )
-    return {row.id: row.generation for row in connection.execute(statement) if row.lease_token == tokens[row.id]}
+    rows = connection.execute(_locking(connection.dialect.name), {"ids": list(tokens)}).all()
+    return {id_: generation for id_, generation, token in rows if token == tokens[id_]}
+
+
+@cache
+def _locking(dialect: str) -> Select[tuple[int, int, uuid.UUID | None]]:
+    of_jobs = bulk.is_one_of(dialect, Job.id, "ids")
+    return select(Job.id, Job.generation, Job.lease_token).where(of_jobs).order_by(Job.id).with_for_update()
+
+
+@cache
+def _deleting(dialect: str) -> Delete:
+    return delete(Job).where(bulk.is_one_of(dialect, Job.id, "ids"))
 
 
 def finish(connection: Connection, jobs: Sequence[ClaimedJob], generations: dict[int, int]) -> set[str]:
@@ -204,7 +211,7 @@ def finish(connection: Connection, jobs: Sequence[ClaimedJob], generations: dict
     done = [job for job in jobs if generations[job.id] == job.generation]
     again = [job for job in jobs if generations[job.id] != job.generation]
     if done:
-        connection.execute(delete(Job).where(bulk.is_among(connection, Job.id, [job.id for job in done])))
+        connection.execute(_deleting(connection.dialect.name), {"ids": [job.id for job in done]})
     release(connection, [Retry(job, 0, "", costs_attempt=False) for job in again])
     return {job.lane for job in again}
 
@@ -239,7 +246,7 @@ def bury(connection: Connection, jobs: Sequence[tuple[ClaimedJob, str]], now: dt
             for j, reason in jobs
         ],
     )
-    connection.execute(delete(Job).where(bulk.is_among(connection, Job.id, [job.id for job, _ in jobs])))
+    connection.execute(_deleting(connection.dialect.name), {"ids": [job.id for job, _ in jobs]})
 
 
 def pause(connection: Connection, lane: str, reason: str, seconds: float | None) -> bool:

@@ -10,8 +10,10 @@ import uuid
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Select, bindparam, func, select
 from uuid_utils.compat import uuid7
 
 from pipeline import bulk
@@ -118,9 +120,16 @@ def count_recent_requests(connection: Connection, indexes: set[bytes], since: dt
     """How many requests named each address (by blind index) since then: a flood is somebody else's doing."""
     if not indexes:
         return Counter()
-    rows = connection.execute(
-        select(PersonIndex.email, func.count().label("requests"))
-        .where(bulk.is_among(connection, PersonIndex.email, indexes), PersonIndex.received_at > since)
+    counting = _counting_requests(connection.dialect.name)
+    rows = connection.execute(counting, {"indexes": list(indexes), "since": since}).all()
+    return Counter({bytes(email): requests for email, requests in rows})
+
+
+@cache
+def _counting_requests(dialect: str) -> Select[Any]:
+    of_addresses = bulk.is_one_of(dialect, PersonIndex.email, "indexes")
+    return (
+        select(PersonIndex.email, func.count())
+        .where(of_addresses, PersonIndex.received_at > bindparam("since"))
         .group_by(PersonIndex.email)
     )
-    return Counter({bytes(row.email): row.requests for row in rows})

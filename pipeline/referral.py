@@ -64,11 +64,15 @@ class Candidate:
 class Offers:
     """Makes the referrals of one batch, out of the `room` that was locked for it."""
 
-    def __init__(self, context: Context, unit: UnitOfWork, in_force: NetworkInForce, room: Room) -> None:
+    def __init__(
+        self, context: Context, unit: UnitOfWork, in_force: NetworkInForce, room: Room, now: dt.datetime
+    ) -> None:
+        """`now` is the database's clock, by which offers expire as well: a worker's own may be wrong."""
         self._context = context
         self._unit = unit
         self._in_force = in_force
         self._room = room
+        self._now = now
         self._consent = context.screening.consent("consent_share")
 
     def make_first(self, candidate: Candidate) -> tuple[Match, ...]:
@@ -107,7 +111,7 @@ class Offers:
         if len(equals) == 1:
             return equals
         documents = [self._in_force.document_of(match.provider_id) for match in equals]
-        standings = {each.id: self._room.standing(each, self._unit.now) for each in documents if each is not None}
+        standings = {each.id: self._room.standing(each, self._now) for each in documents if each is not None}
         return in_turn(equals, standings)
 
     def _make(self, candidate: Candidate, ranked: Sequence[Match]) -> bool:
@@ -126,7 +130,7 @@ class Offers:
                 continue
             if not candidate.sharing.with_provider(turn.provider_id):
                 continue
-            if closed(document, self._unit.now):
+            if closed(document, self._now):
                 shut = True
             elif self._takes(document):
                 self._offer(candidate, stored[turn.provider_id], document)
@@ -155,11 +159,11 @@ class Offers:
         return None
 
     def _takes(self, document: ProviderDocument) -> bool:
-        return opens_at(document, self._unit.now) is None and self._room.take(document, self._unit.now)
+        return opens_at(document, self._now) is None and self._room.take(document, self._now)
 
     def _seconds_until_it_may(self, document: ProviderDocument) -> float:
         """How long until a provider that takes nobody now may be asked again. An answer may free a place any time."""
-        now = self._unit.now
+        now = self._now
         new_day = self._room.full_until(document, now)
         may = opens_at(document, new_day or now) or new_day
         wait = LOOK_AGAIN_SECONDS if may is None else (may - now).total_seconds()
@@ -167,7 +171,7 @@ class Offers:
 
     def _offer(self, candidate: Candidate, match: Match, document: ProviderDocument) -> None:
         unit, referral_id = self._unit, uuid7()
-        expires_at = unit.now + dt.timedelta(days=self._context.settings.referral_valid_days)
+        expires_at = self._now + dt.timedelta(days=self._context.settings.referral_valid_days)
         unit.insert(
             Referral.table(),
             id=referral_id,
@@ -175,7 +179,7 @@ class Offers:
             provider_id=match.provider_id,
             provider_version_id=match.provider_version_id,
             status=ReferralStatus.OFFERED.value,
-            created_at=unit.now,
+            created_at=self._now,
             expires_at=expires_at,
             remind_at=self._remind_at(expires_at),
         )

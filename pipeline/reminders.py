@@ -4,6 +4,7 @@ A duty of the sweep. What is due is taken under the locks of its submissions, so
 withdrawal at the same moment leave one reminder or none.
 """
 
+import datetime as dt
 import uuid
 from collections.abc import Collection, Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from sqlalchemy import select, update
 
 from pipeline.context import Context
+from pipeline.db import database_time
 from pipeline.email.kinds import EmailKind
 from pipeline.models import Email, Referral, Submission
 from pipeline.outreach import Message, queue_email
@@ -29,9 +31,10 @@ def remind_of_referrals(context: Context, unit: UnitOfWork) -> None:
     It needs one while it is offered. An invitation that has yet to leave says the same, and one that did not arrive
     has people see to it: neither is followed by a reminder.
     """
+    now = database_time(unit.connection)
     due = unit.connection.execute(
         select(Referral.id, Referral.submission_id)
-        .where(Referral.remind_at <= unit.now)
+        .where(Referral.remind_at <= now)
         .order_by(Referral.remind_at)
         .limit(MOST_AT_ONCE)
     ).all()
@@ -39,7 +42,7 @@ def remind_of_referrals(context: Context, unit: UnitOfWork) -> None:
         return
     free = _lock_free(unit, {row.submission_id for row in due})
     mine = [row.id for row in due if row.submission_id in free]
-    for row in _to_remind(unit, mine):
+    for row in _to_remind(unit, mine, now):
         message = Message(
             row.submission_id,
             EmailKind.REFERRAL_REMINDER,
@@ -67,7 +70,7 @@ def _lock_free(unit: UnitOfWork, submission_ids: Collection[uuid.UUID]) -> set[u
     return free
 
 
-def _to_remind(unit: UnitOfWork, referral_ids: Sequence[uuid.UUID]) -> Sequence[Any]:
+def _to_remind(unit: UnitOfWork, referral_ids: Sequence[uuid.UUID], now: dt.datetime) -> Sequence[Any]:
     """Those that still need it, read again under the lock; each with its invitation's recipient and language."""
     statement = (
         select(Referral.id, Referral.submission_id, Referral.expires_at, Email.recipient, Email.language)
@@ -76,7 +79,7 @@ def _to_remind(unit: UnitOfWork, referral_ids: Sequence[uuid.UUID]) -> Sequence[
             Referral.id.in_(referral_ids),
             Referral.status == ReferralStatus.OFFERED.value,
             Referral.remind_at.is_not(None),
-            Referral.expires_at > unit.now,
+            Referral.expires_at > now,
             Email.kind == EmailKind.REFERRAL.value,
             Email.status.in_(_INVITED),
         )

@@ -25,7 +25,7 @@ from sqlalchemy.exc import DBAPIError
 from pipeline.audit import actions
 from pipeline.audit.actions import Action, Actor, Detail
 from pipeline.context import Context
-from pipeline.db import clock_after, is_transient, utc_now
+from pipeline.db import clock_after, database_time, is_transient
 from pipeline.engine.stage import whereabouts
 from pipeline.engine.sweep import take_turn
 from pipeline.erasure.erasing import Erased, erase
@@ -80,11 +80,12 @@ def let_go(
 ) -> Let:
     """Erase and delete what is past its time, a batch of each class in turn, each in its own transaction.
 
-    `stopping` is asked before each batch. Each erased submission has its record, and each class, at the end, one that
+    What is past its time by `now`, else by the database's clock: what is erased stays erased, so no process goes by its
+    own. `stopping` is asked before each batch. Each erased submission has its record, and each class, at the end, one that
     says how many it was. A submission that cannot be erased stays, alone, and is told. Raises `CannotBeWritten` when
     the erasures file takes no line: what was let go until then stays so.
     """
-    now = now or utc_now()
+    now = now or _now(context)
     days = days_kept(context.settings)
     counts: dict[RetentionClass, int] = {}
     failed: dict[uuid.UUID, str] = {}
@@ -136,6 +137,11 @@ def take_retention_turn(
     if let.more:
         _come_back(context, every_seconds)
     return let
+
+
+def _now(context: Context) -> dt.datetime:
+    with context.database.read() as connection:
+        return database_time(connection)
 
 
 def _come_back(context: Context, every_seconds: float) -> None:

@@ -7,9 +7,10 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, false, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, false, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from pipeline import bulk, models
@@ -94,34 +95,34 @@ def read_sealed(connection: Connection, ids: Iterable[uuid.UUID], parts: Sequenc
     wanted = list(set(ids))
     if not wanted:
         return {}
-    heads = connection.execute(
-        select(
-            models.Submission.id,
-            models.Submission.reference,
-            models.Submission.source,
-            models.Submission.received_at,
-            models.DataKey.wrapped_key,
-        )
-        .join(models.DataKey, models.DataKey.submission_id == models.Submission.id)
-        .where(bulk.is_among(connection, models.Submission.id, wanted))
-    )
-    found = {
-        row.id: Sealed(row.id, row.reference, row.source, row.received_at, bytes(row.wrapped_key), {}) for row in heads
-    }
-    documents = connection.execute(
-        select(models.SealedDocument.submission_id, models.SealedDocument.part, models.SealedDocument.ciphertext).where(
-            bulk.is_among(connection, models.SealedDocument.submission_id, wanted),
-            or_(false(), *(_is_of(models.SealedDocument.part, part) for part in parts)),
-        )
-    )
-    for row in documents:
-        name, _, number = row.part.partition(":")
-        document = SealedPart(Part(name), int(number or 1), bytes(row.ciphertext))
-        if row.submission_id in found:
-            kept = found[row.submission_id].parts.setdefault(document.part, document)
-            if kept.number < document.number:
-                found[row.submission_id].parts[document.part] = document
+    rows = connection.execute(_with_parts(connection.dialect.name, tuple(parts)), {"ids": wanted}).all()
+    found: dict[uuid.UUID, Sealed] = {}
+    for id_, reference, source, received_at, wrapped_key, part, ciphertext in rows:
+        if id_ not in found:
+            found[id_] = Sealed(id_, reference, source, received_at, bytes(wrapped_key), {})
+        if part is None:
+            continue  # it has none of them
+        name, _, number = part.partition(":")
+        document = SealedPart(Part(name), int(number or 1), bytes(ciphertext))
+        kept = found[id_].parts.setdefault(document.part, document)
+        if kept.number < document.number:
+            found[id_].parts[document.part] = document
     return found
+
+
+@cache
+def _with_parts(dialect: str, parts: tuple[Part, ...]) -> Select[Any]:
+    """One row for each document of a submission, and one without for a submission that has none."""
+    head, key, document = models.Submission, models.DataKey, models.SealedDocument
+    is_wanted = or_(false(), *(_is_of(document.part, part) for part in parts))
+    return (
+        select(
+            head.id, head.reference, head.source, head.received_at, key.wrapped_key, document.part, document.ciphertext
+        )
+        .join(key, key.submission_id == head.id)
+        .outerjoin(document, and_(document.submission_id == head.id, is_wanted))
+        .where(bulk.is_one_of(dialect, head.id, "ids"))
+    )
 
 
 def read_erased(connection: Connection, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, Sealed]:

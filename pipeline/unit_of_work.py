@@ -10,9 +10,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Select, Table, select
 from uuid_utils.compat import uuid7
 
 from pipeline import bulk, ledger
@@ -21,11 +22,13 @@ from pipeline.audit.record import COLUMNS, DetailValue, Entry, row
 from pipeline.db import Database, utc_now
 from pipeline.keys import Keys
 from pipeline.ledger import ClaimedJob
-from pipeline.models import AuditEvent, AuditPending, Submission
+from pipeline.models import AuditEvent, Submission
 from pipeline.status import SubmissionStatus, check_submission
 
 SYSTEM_SERIES = "system"
 _EVENT_COLUMNS = (*COLUMNS, "leaf_hash", "mac")
+_INSERT_EVENTS = "INSERT INTO audit_event ({0}) SELECT {0} FROM v WHERE true".format(", ".join(_EVENT_COLUMNS))
+_INSERT_PENDING = "INSERT INTO audit_pending (event_id) SELECT v.id FROM v WHERE true"
 _HEAD_TYPES = {"id": "uuid", "status": "text", "audit_seq": "integer", "changed_at": "timestamptz"}
 
 
@@ -60,26 +63,9 @@ class UnitOfWork:
         """Lock submissions until the commit, in id order, and return the heads of those that exist."""
         wanted = set(submission_ids) - self.heads.keys()
         if wanted:
-            statement = (
-                select(
-                    Submission.id,
-                    Submission.status,
-                    Submission.audit_seq,
-                    Submission.received_at,
-                    Submission.source,
-                )
-                .where(bulk.is_among(self.connection, Submission.id, wanted))
-                .order_by(Submission.id)
-                .with_for_update(key_share=True)
-            )
-            for found in self.connection.execute(statement):
-                self.heads[found.id] = Head(
-                    found.id,
-                    SubmissionStatus(found.status),
-                    found.audit_seq,
-                    found.received_at,
-                    found.source,
-                )
+            locking = _locking(self.connection.dialect.name)
+            for id_, status, audit_seq, received_at, source in self.connection.execute(locking, {"ids": list(wanted)}):
+                self.heads[id_] = Head(id_, SubmissionStatus(status), audit_seq, received_at, source)
         return self.heads
 
     def insert(self, table: Table, **columns: Any) -> None:
@@ -161,8 +147,7 @@ class UnitOfWork:
         for (table, columns), rows in self._in_dependency_order():
             bulk.insert(self.connection, table, columns, rows)
         self._rows.clear()
-        bulk.insert(self.connection, AuditEvent.table(), _EVENT_COLUMNS, numbered)
-        bulk.insert(self.connection, AuditPending.table(), ("event_id",), [(event[0],) for event in numbered])
+        _insert_records(self.connection, numbered)
         self.fed_lanes |= ledger.enqueue(self.connection, self._jobs)
         self._jobs.clear()
 
@@ -236,8 +221,31 @@ class UnitOfWork:
         return new
 
     def _in_dependency_order(self) -> Sequence[tuple[tuple[Table, tuple[str, ...]], list[tuple[Any, ...]]]]:
-        order = {table: place for place, table in enumerate(Submission.metadata.sorted_tables)}
+        order = _places_of_tables()
         return sorted(self._rows.items(), key=lambda item: order[item[0][0]])
+
+
+@cache
+def _locking(dialect: str) -> Select[tuple[uuid.UUID, str, int, dt.datetime, str]]:
+    columns = (Submission.id, Submission.status, Submission.audit_seq, Submission.received_at, Submission.source)
+    of_submissions = bulk.is_one_of(dialect, Submission.id, "ids")
+    return select(*columns).where(of_submissions).order_by(Submission.id).with_for_update(key_share=True)
+
+
+@cache
+def _places_of_tables() -> Mapping[Table, int]:
+    """Each table after those that it refers to."""
+    return {table: place for place, table in enumerate(Submission.metadata.sorted_tables)}
+
+
+def _insert_records(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Write audit records, each of which waits for the sequencer from now on."""
+    types = bulk.column_types(AuditEvent.table(), _EVENT_COLUMNS)
+    if connection.dialect.name == "postgresql":
+        bulk.execute(connection, f", written AS ({_INSERT_EVENTS}) {_INSERT_PENDING}", types, rows)
+    else:  # which can only select within a WITH
+        bulk.execute(connection, _INSERT_EVENTS, types, rows)
+        bulk.execute(connection, _INSERT_PENDING, {"id": "uuid"}, [row[:1] for row in rows])
 
 
 @contextmanager

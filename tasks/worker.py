@@ -99,7 +99,7 @@ class Worker:
         for lane in sorted(due):
             if self._busy.acquire(blocking=False):
                 try:
-                    self._engine.drain(lane)
+                    self._guarded(partial(self._engine.drain, lane))
                 finally:
                     self._busy.release()
 

@@ -5,9 +5,10 @@ import uuid
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, select
 from uuid_utils.compat import uuid7
 
 from config.screening import LANGUAGES, Screening
@@ -82,25 +83,23 @@ def read_standings(
     wanted = list(submission_ids)
     if not wanted:
         return {}
-    rows = connection.execute(
-        select(
-            ConsentEntry.submission_id,
-            ConsentEntry.purpose,
-            ConsentEntry.recipient,
-            ConsentEntry.decision,
-            ConsentEntry.text_version,
-        )
-        .where(
-            bulk.is_among(connection, ConsentEntry.submission_id, wanted),
-            bulk.is_among(connection, ConsentEntry.purpose, [each.value for each in purposes]),
-        )
-        .order_by(ConsentEntry.id)
-    )
+    parameters = {"ids": wanted, "purposes": [each.value for each in purposes]}
+    rows = connection.execute(_selecting_lines(connection.dialect.name), parameters).all()
     found: dict[tuple[uuid.UUID, ConsentPurpose], list[Line]] = defaultdict(list)
-    for row in rows:
-        line = Line(row.recipient, ConsentDecision(row.decision), row.text_version)
-        found[row.submission_id, ConsentPurpose(row.purpose)].append(line)
+    for submission_id, purpose, recipient, decision, text_version in rows:
+        line = Line(recipient, ConsentDecision(decision), text_version)
+        found[submission_id, ConsentPurpose(purpose)].append(line)
     return {key: standing_of(key[1], lines) for key, lines in found.items()}
+
+
+@cache
+def _selecting_lines(dialect: str) -> Select[Any]:
+    line = ConsentEntry
+    return (
+        select(line.submission_id, line.purpose, line.recipient, line.decision, line.text_version)
+        .where(bulk.is_one_of(dialect, line.submission_id, "ids"), bulk.is_one_of(dialect, line.purpose, "purposes"))
+        .order_by(line.id)
+    )
 
 
 def given_in(

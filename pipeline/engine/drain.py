@@ -30,7 +30,11 @@ from pipeline.unit_of_work import UnitOfWork, begin
 log = structlog.get_logger(__name__)
 
 DRAIN_SECONDS = 20.0
-TRANSIENT_TRIES = 3
+FIRST_PAUSE_SECONDS = 0.05
+LONGEST_PAUSE_SECONDS = 1.0
+"""Between two attempts to finish while the database is away: each pause is twice the one before, up to this."""
+FINISH_MARGIN_SECONDS = 5.0
+"""Left of a lease when the last attempt to finish begins: waiting for a connection may take as long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +135,13 @@ class Engine:
         nothing_to_do: list[Verdict] = [unloaded.get(job.id) or Done(job, None) for job in jobs if job.id not in items]
         try:
             if nothing_to_do:
-                fed |= self._finish(lane, nothing_to_do, recorded=False)
+                fed |= self._finish(lane, nothing_to_do, lease, recorded=False)
             for verdict in nothing_to_do:
                 del pending[verdict.job.id]
             if not pending:
                 return fed
             for verdicts in lane.stage.perform(list(pending.values()), items, lease):
-                fed |= self._finish(lane, verdicts)
+                fed |= self._finish(lane, verdicts, lease)
                 for verdict in verdicts:
                     del pending[verdict.job.id]
                 if pending and self.stopping():
@@ -149,57 +153,76 @@ class Engine:
         except DBAPIError as error:
             if not is_transient(error):
                 raise
-            # The database is away: the lease will run out and the sweep will give the rows back.
+            # The database stays away: the lease will run out and the sweep will give the rows back.
             log.warning("database unavailable", lane=lane.name, **whereabouts(error))
         return fed
 
-    def _finish(self, lane: Lane, verdicts: Sequence[Verdict], *, recorded: bool = True) -> set[str]:
+    def _finish(self, lane: Lane, verdicts: Sequence[Verdict], lease: Lease, *, recorded: bool = True) -> set[str]:
+        """Write what came of the jobs. A database that is away (a restart, say) is waited for while the lease lasts."""
         reach(Failpoint.DRAIN_BEFORE_FINISH, lane.name)
-        for attempt in range(1, TRANSIENT_TRIES + 1):
+        pause = FIRST_PAUSE_SECONDS
+        while True:
             try:
-                with begin(self.database, self.keys, actions.lane(lane.name)) as unit:
-                    self._write(lane, unit, verdicts, recorded=recorded)
-                    unit.flush()
-                    reach(Failpoint.DRAIN_BEFORE_COMMIT, lane.name)
+                return self._finish_together(lane, verdicts, recorded=recorded)
             except DBAPIError as error:
-                if is_transient(error):
-                    if attempt == TRANSIENT_TRIES:
-                        raise
-                    time.sleep(0.05 * attempt)
-                    continue
-                log.error("bulk finish failed, going row by row", lane=lane.name, **whereabouts(error))
-                return self._finish_row_by_row(lane, verdicts)
-            except LaneFailure:
-                raise
-            except Exception as error:  # noqa: BLE001 - one row's mistake must not fail the batch
-                log.error("recording failed, going row by row", lane=lane.name, **whereabouts(error))
-                return self._finish_row_by_row(lane, verdicts)
-            reach(Failpoint.DRAIN_AFTER_COMMIT, lane.name)
-            return unit.fed_lanes
-        return set()
+                if not is_transient(error) or not self._may_wait(lane, lease, pause):
+                    raise
+                log.warning("finish is tried again", lane=lane.name, seconds=pause, **whereabouts(error))
+            time.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
-    def _finish_row_by_row(self, lane: Lane, verdicts: Sequence[Verdict]) -> set[str]:
+    def _may_wait(self, lane: Lane, lease: Lease, seconds: float) -> bool:
+        """Whether to try once more to finish. Who was asked to stop waits long only for what cannot be done again."""
+        margin = min(FINISH_MARGIN_SECONDS, lease.seconds / 4)
+        is_patient = lane.stage.calls_out or not self.stopping() or seconds < LONGEST_PAUSE_SECONDS
+        return is_patient and lease.remaining_seconds - seconds > margin
+
+    def _finish_together(self, lane: Lane, verdicts: Sequence[Verdict], *, recorded: bool) -> set[str]:
+        try:
+            with begin(self.database, self.keys, actions.lane(lane.name)) as unit:
+                self._write(lane, unit, verdicts, recorded=recorded)
+                unit.flush()
+                reach(Failpoint.DRAIN_BEFORE_COMMIT, lane.name)
+        except LaneFailure:
+            raise
+        except Exception as error:
+            if is_transient(error):
+                raise
+            log.error("bulk finish failed, going row by row", lane=lane.name, **whereabouts(error))
+            return self._finish_row_by_row(lane, verdicts, recorded=recorded)
+        reach(Failpoint.DRAIN_AFTER_COMMIT, lane.name)
+        return unit.fed_lanes
+
+    def _finish_row_by_row(self, lane: Lane, verdicts: Sequence[Verdict], *, recorded: bool) -> set[str]:
         """One row's data broke the bulk: give each its own savepoint, so that only that row fails."""
         fed: set[str] = set()
         with self.database.write() as connection:
             for verdict in verdicts:
                 unit = UnitOfWork(connection, actions.lane(lane.name), self.keys)
-                try:
-                    with connection.begin_nested():
-                        self._write(lane, unit, [verdict])
-                        unit.flush()
-                except Exception as error:
-                    if is_transient(error):
-                        raise
-                    log.error("job could not be recorded", job=verdict.job.id, lane=lane.name, **whereabouts(error))
-                    unit.discard()
-                    code = f"recording:{type(error).__name__}"
-                    with connection.begin_nested():
-                        self._write(lane, unit, [Failed(verdict.job, code)])
-                        unit.flush()
+                error = self._write_apart(lane, unit, verdict, recorded=recorded)
+                if error is not None:
+                    # What cannot even be written as failed is left to its lease.
+                    failed = Failed(verdict.job, f"recording:{type(error).__name__}")
+                    self._write_apart(lane, unit, failed, recorded=recorded)
                 fed |= unit.fed_lanes
             reach(Failpoint.DRAIN_ROW_BY_ROW, lane.name)
         return fed
+
+    def _write_apart(self, lane: Lane, unit: UnitOfWork, verdict: Verdict, *, recorded: bool) -> Exception | None:
+        """Write one verdict under a savepoint; what was wrong with it, if anything."""
+        try:
+            with unit.connection.begin_nested():
+                self._write(lane, unit, [verdict], recorded=recorded)
+                unit.flush()
+        except LaneFailure:
+            raise
+        except Exception as error:
+            if is_transient(error):
+                raise
+            log.error("job could not be recorded", job=verdict.job.id, lane=lane.name, **whereabouts(error))
+            unit.discard()
+            return error
+        return None
 
     def _write(self, lane: Lane, unit: UnitOfWork, verdicts: Sequence[Verdict], *, recorded: bool = True) -> None:
         generations = ledger.hold(unit.connection, [verdict.job for verdict in verdicts])
@@ -244,23 +267,28 @@ def _give_back(connection: Connection, jobs: Sequence[ClaimedJob], reason: str) 
 def _load(
     lane: Lane, connection: Connection, jobs: Sequence[ClaimedJob]
 ) -> tuple[Mapping[int, object], Mapping[int, Failed]]:
-    """What the stage needs of each job, and the jobs of which it could not be had: they fail, not the batch."""
+    """What the stage needs of each job, and the jobs of which it could not be had: they fail, not the batch.
+
+    Under savepoints: what the database refuses to read must not undo the claim.
+    """
     if not jobs:
         return {}, {}
     try:
-        return lane.stage.load(connection, jobs), {}
-    except DBAPIError:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever it was, it is one row's
+        with connection.begin_nested():
+            return lane.stage.load(connection, jobs), {}
+    except Exception as error:
+        if is_transient(error):
+            raise
         log.error("loading failed, going row by row", lane=lane.name, **whereabouts(error))
     items: dict[int, object] = {}
     failed: dict[int, Failed] = {}
     for job in jobs:
         try:
-            items |= lane.stage.load(connection, [job])
-        except DBAPIError:
-            raise
-        except Exception as error:  # noqa: BLE001 - see above
+            with connection.begin_nested():
+                items |= lane.stage.load(connection, [job])
+        except Exception as error:
+            if is_transient(error):
+                raise
             log.error("job could not be loaded", job=job.id, lane=lane.name, **whereabouts(error))
             failed[job.id] = Failed(job, f"loading:{type(error).__name__}")
     return items, failed

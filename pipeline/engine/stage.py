@@ -8,7 +8,7 @@ import traceback
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import structlog
 from sqlalchemy import Connection
@@ -67,6 +67,9 @@ Verdict = Done | Failed
 
 class Stage(ABC):
     """One lane's work. `load` and `work` are overridden by most, `perform` only by one with external effects."""
+
+    calls_out: ClassVar[bool] = False
+    """Whether the work has effects outside the database, so that it cannot simply be done again."""
 
     @abstractmethod
     def load(self, connection: Connection, jobs: Sequence[ClaimedJob]) -> Mapping[int, Any]:

@@ -6,6 +6,8 @@ databases, which also makes the sweep's age visible. Every worker offers to swee
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 import structlog
 from sqlalchemy import Connection, select
@@ -13,9 +15,10 @@ from sqlalchemy import Connection, select
 from pipeline import bulk
 from pipeline.audit import actions
 from pipeline.audit.actions import Action, Detail
-from pipeline.db import Database, clock, clock_after
+from pipeline.db import Database, clock, clock_after, is_transient
 from pipeline.engine.drain import bury
 from pipeline.engine.lane import Lane
+from pipeline.engine.stage import whereabouts
 from pipeline.failpoints import Failpoint, reach
 from pipeline.keys import Keys
 from pipeline.ledger import ClaimedJob
@@ -26,6 +29,10 @@ log = structlog.get_logger(__name__)
 
 SWEEP = "sweep"
 BATCH = 500
+PUT_OFF_SECONDS = 60.0
+"""Until a job that could not be given up is looked at again."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +44,17 @@ class Swept:
 
 
 def take_turn(connection: Connection, name: str, every_seconds: float) -> bool:
-    """Whether it is time for the duty `name` and this caller is the one to do it."""
+    """Whether it is time for the duty `name` and this caller is the one to do it.
+
+    It is time, too, if it was last done in the future: the clock was set back, and may take long to catch up.
+    """
     now, due = clock(connection), clock_after(connection, "-v.every")
     rows = bulk.fetch(
         connection,
         f"INSERT INTO heartbeat (name, at) SELECT v.name, {now} FROM v WHERE true "  # noqa: S608 - our own SQL fragments
         f"ON CONFLICT (name) DO UPDATE SET at = excluded.at WHERE heartbeat.at <= "
-        f"(SELECT {due} FROM v) RETURNING name",
+        # Not excluded.at, which another's turn may have overtaken while this one waited for the row.
+        f"(SELECT {due} FROM v) OR heartbeat.at > {now} RETURNING name",
         {"name": "text", "every": "double precision"},
         [(name, float(every_seconds))],
     )
@@ -57,24 +68,43 @@ def sweep(
     every_seconds: float,
     duties: Sequence[Callable[[UnitOfWork], object]] = (),
 ) -> Swept | None:
-    """Sweep if it is time; `None` if another process has just done so. `duties` are what else falls due by time."""
+    """Sweep if it is time; `None` if another process has just done so. `duties` are what else falls due by time.
+
+    Each step is a transaction of its own: one that fails is logged, and stops none of the others.
+    """
     with database.write() as connection:
         if not take_turn(connection, SWEEP, every_seconds):
             return None
-    with begin(database, keys, actions.lane(SWEEP)) as unit:
-        given_back, given_up = _end_expired_leases(unit, lanes)
-        resumed = _end_stale_pauses(unit)
-        for duty in duties:
-            duty(unit)
-        unit.flush()
-        reach(Failpoint.SWEEP_BEFORE_COMMIT)
-    swept = Swept(given_back, given_up, len(resumed), frozenset(unit.fed_lanes | resumed))
+    fed: set[str] = set()
+
+    def apart(step: Callable[[UnitOfWork], T]) -> T | None:
+        try:
+            with begin(database, keys, actions.lane(SWEEP)) as unit:
+                result = step(unit)
+        except Exception as error:  # noqa: BLE001 - the next sweep tries again
+            log.error("part of the sweep failed", **whereabouts(error))
+            return None
+        fed.update(unit.fed_lanes)
+        return result
+
+    given_back, given_up = apart(partial(_recover, lanes=lanes)) or (0, 0)
+    resumed = apart(_end_stale_pauses) or set()
+    for duty in duties:
+        apart(duty)
     if given_back or given_up:
         log.warning("leases expired", given_back=given_back, given_up=given_up)
-    return swept
+    return Swept(given_back, given_up, len(resumed), frozenset(fed | resumed))
+
+
+def _recover(unit: UnitOfWork, lanes: Mapping[str, Lane]) -> tuple[int, int]:
+    ended = _end_expired_leases(unit, lanes)
+    unit.flush()
+    reach(Failpoint.SWEEP_BEFORE_COMMIT)
+    return ended
 
 
 def _end_expired_leases(unit: UnitOfWork, lanes: Mapping[str, Lane]) -> tuple[int, int]:
+    """How many jobs were given back, and how many given up."""
     connection = unit.connection
     skip = "FOR UPDATE SKIP LOCKED" if connection.dialect.name == "postgresql" else ""
     rows = connection.exec_driver_sql(
@@ -91,19 +121,45 @@ def _end_expired_leases(unit: UnitOfWork, lanes: Mapping[str, Lane]) -> tuple[in
         for j in jobs
     ]
     exhausted = [job for job in claims if job.lane in lanes and job.attempts >= lanes[job.lane].maximum_attempts]
-    again = [(job.id,) for job in claims if job not in exhausted]
+    again = [job for job in claims if job not in exhausted]
     bulk.execute(
         connection,
         "UPDATE job SET lease_until = NULL, lease_token = NULL, isolated = true, last_error = 'lease expired' "
         "FROM v WHERE job.id = v.id",
         {"id": "bigint"},
-        again,
+        [(job.id,) for job in again],
     )
     unit.lock(job.submission_id for job in exhausted if job.submission_id)
-    for lane in lanes.values():
-        bury(lane, unit, [(job, "lease expired on every attempt") for job in exhausted if job.lane == lane.name])
-    unit.fed_lanes |= {job.lane for job in claims if job not in exhausted}
-    return len(again), len(exhausted)
+    given_up = [job for job in exhausted if _is_given_up(unit, lanes[job.lane], job)]
+    _put_off(connection, [job for job in exhausted if job not in given_up])
+    unit.fed_lanes |= {job.lane for job in again}
+    return len(again), len(given_up)
+
+
+def _is_given_up(unit: UnitOfWork, lane: Lane, job: ClaimedJob) -> bool:
+    """Give one job up, under a savepoint: one that cannot be must not keep the others from being given back."""
+    try:
+        with unit.connection.begin_nested():
+            unit.lock([job.submission_id] if job.submission_id else [])
+            bury(lane, unit, [(job, "lease expired on every attempt")])
+            unit.flush()
+    except Exception as error:
+        if is_transient(error):
+            raise
+        log.error("job could not be given up", job=job.id, lane=lane.name, **whereabouts(error))
+        unit.discard()
+        return False
+    return True
+
+
+def _put_off(connection: Connection, jobs: Sequence[ClaimedJob]) -> None:
+    """Come back to jobs later: the next sweep has room for others, however many these are."""
+    bulk.execute(
+        connection,
+        f"UPDATE job SET lease_until = {clock_after(connection, 'v.seconds')} FROM v WHERE job.id = v.id",  # noqa: S608 - our own SQL fragments
+        {"id": "bigint", "seconds": "double precision"},
+        [(job.id, PUT_OFF_SECONDS) for job in jobs],
+    )
 
 
 def _end_stale_pauses(unit: UnitOfWork) -> set[str]:

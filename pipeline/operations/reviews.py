@@ -17,6 +17,7 @@ from pipeline.audit.record import canonical_details
 from pipeline.capacity import Room
 from pipeline.consent import sharing_allowed
 from pipeline.context import Context
+from pipeline.db import database_time
 from pipeline.email.kinds import EmailKind
 from pipeline.models import AuditEvent, Review, SealedDocument, Submission
 from pipeline.operations.review_case import (
@@ -152,7 +153,7 @@ def _decide(context: Context, actor: Actor, submission_id: uuid.UUID, decision: 
             record_access(unit, submission_id)
             chosen = _chosen(decision, found.sealed.parts[Part.ASSESSMENT].open_json(key), in_force, unit.now)
         room = Room(unit.connection, {record.provider_id for record in chosen})
-        offers = Offers(context, unit, in_force, room)
+        offers = Offers(context, unit, in_force, room, database_time(unit.connection))
         matches = _ranked(chosen, offers)[:MOST_MATCHES]
         insert_matches(unit, submission_id, matches)
         told = {"candidate": decision.candidate, "programs": decision.programs, "reason": decision.reason.strip()}

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, literal_column, select
 
 from config.providers import ProviderDocument
 from config.screening import DataClass
 from pipeline import bulk
 from pipeline.context import Context
-from pipeline.db import utc_now
+from pipeline.db import clock
 from pipeline.email.kinds import RULES, EmailKind
 from pipeline.engine.stage import PermanentFailure
 from pipeline.models import Duplicate, Email, OneTimeCode, PersonIndex, Referral, Submission
@@ -173,7 +173,7 @@ def _spent_codes(connection: Connection, code_ids: Sequence[uuid.UUID]) -> set[u
     """The codes that open nothing any more."""
     if not code_ids:
         return set()
-    spent = OneTimeCode.used_at.is_not(None) | (OneTimeCode.expires_at <= utc_now())
+    spent = OneTimeCode.used_at.is_not(None) | (OneTimeCode.expires_at <= literal_column(clock(connection)))
     codes = select(OneTimeCode.id).where(bulk.is_among(connection, OneTimeCode.id, code_ids), spent)
     return set(connection.execute(codes).scalars())
 

@@ -84,6 +84,8 @@ class Written:
 
 
 class DeliverStage(Stage):
+    calls_out = True
+
     def __init__(self, context: Context, transport: Transport) -> None:
         self._context = context
         self._transport = transport

@@ -1,5 +1,6 @@
 """The lane `refer`: close offers past their time, and offer a submission to the next best matches."""
 
+import datetime as dt
 import uuid
 from collections.abc import Mapping, Sequence
 
@@ -9,6 +10,7 @@ from pipeline.audit.actions import Action
 from pipeline.capacity import Room
 from pipeline.consent import sharing_allowed
 from pipeline.context import Context
+from pipeline.db import database_time
 from pipeline.engine.stage import Done, Stage, Verdict
 from pipeline.ledger import ClaimedJob
 from pipeline.models import Referral
@@ -48,8 +50,9 @@ class ReferStage(Stage):
         providers = {match.provider_id for found in matches.values() for match in found}
         room = Room(unit.connection, providers | {r.provider_id for found in referrals.values() for r in found})
         # All of them before the first offer: the places they give back are there for whoever comes first.
-        expired = _close_expired(unit, jobs, referrals, room)
-        offers = Offers(self._context, unit, in_force, room)
+        now = database_time(unit.connection)
+        expired = _close_expired(unit, jobs, referrals, room, now)
+        offers = Offers(self._context, unit, in_force, room, now)
         sharing = sharing_allowed(unit.connection, [job.target_id for job in jobs])
         for job in jobs:
             found = referrals.get(job.target_id, [])
@@ -61,14 +64,18 @@ class ReferStage(Stage):
 
 
 def _close_expired(
-    unit: UnitOfWork, jobs: Sequence[ClaimedJob], referrals: Mapping[uuid.UUID, Sequence[Referral]], room: Room
+    unit: UnitOfWork,
+    jobs: Sequence[ClaimedJob],
+    referrals: Mapping[uuid.UUID, Sequence[Referral]],
+    room: Room,
+    now: dt.datetime,
 ) -> set[uuid.UUID]:
     """Close the offers past their time; their ids."""
     expired = [
         referral
         for job in jobs
         for referral in referrals.get(job.target_id, [])
-        if referral.expires_at is not None and referral.expires_at <= unit.now
+        if referral.expires_at is not None and referral.expires_at <= now
     ]
     if expired:
         by_submission = {job.target_id: job for job in jobs}

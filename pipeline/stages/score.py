@@ -111,7 +111,7 @@ class ScoreStage(Stage):
         if not scored:
             return
         room = Room(unit.connection, {match.provider_id for _, result in scored for match in result.matches})
-        offers = Offers(self._context, unit, scored[0][1].in_force, room)
+        offers = Offers(self._context, unit, scored[0][1].in_force, room, scored[0][1].at)
         sharing = sharing_allowed(unit.connection, [job.target_id for job, _ in scored])
         for job, result in scored:
             candidate = Candidate(sharing[job.target_id], result.matches, job)

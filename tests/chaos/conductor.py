@@ -15,7 +15,7 @@ import psycopg
 
 from embedded import processes
 from pipeline.failpoints import EXIT_STATUS
-from tests.chaos.plan import BEAT, POSTGRES, REDIS, WEBS, WORKERS, Fault, FaultKind
+from tests.chaos.plan import BEAT, POSTGRES, REDIS, Fault, FaultKind
 from tests.chaos.system import System
 
 K = FaultKind
@@ -58,7 +58,7 @@ class Conductor:
         self.wrong: list[str] = []
         self._system = system
         self._chance = random.Random(f"{seed}:conductor")
-        self._states = dict.fromkeys((*WEBS, *WORKERS, BEAT), State.UP)
+        self._states = dict.fromkeys((*system.cast.webs, *system.cast.workers, BEAT), State.UP)
         self._since = dict.fromkeys(self._states, time.monotonic())
         self._due: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
@@ -95,7 +95,7 @@ class Conductor:
             if state is State.DOOMED:
                 self._system.kill(name)
                 self._start(name)
-        for name in WORKERS:
+        for name in self._system.cast.workers:
             self._system.shift_clock(name, 0.0)
         self._note("everything is healed")
 

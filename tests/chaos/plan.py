@@ -151,19 +151,19 @@ _ACTORS: Mapping[str, tuple[float, Actor]] = {
     "mail": (22.0, _mail),
     "clock": (30.0, _clock),
 }
-"""Seconds between two faults, on average, at the usual pace."""
+"""Seconds between two faults, on average."""
 
 
-def plan(seed: int, seconds: float, pace: float = 1.0) -> list[Fault]:
-    """All faults within so many seconds, in order. A greater `pace` means more of them."""
-    found = [fault for name in _ACTORS for fault in _of_actor(name, seed, seconds, pace)]
+def plan(seed: int, seconds: float) -> list[Fault]:
+    """All faults within so many seconds, in order."""
+    found = [fault for name in _ACTORS for fault in _of_actor(name, seed, seconds)]
     return sorted(found, key=lambda fault: fault.at)
 
 
-def _of_actor(name: str, seed: int, seconds: float, pace: float) -> Iterator[Fault]:
+def _of_actor(name: str, seed: int, seconds: float) -> Iterator[Fault]:
     chance = random.Random(f"{seed}:{name}")
     usual, act = _ACTORS[name]
-    at = chance.uniform(0.0, usual) / pace
+    at = chance.uniform(0.0, usual)
     while at < seconds:
         yield act(chance, at)
-        at += max(chance.uniform(0.4, 1.6) * usual / pace, _SHORTEST_CALM_SECONDS)
+        at += max(chance.uniform(0.4, 1.6) * usual, _SHORTEST_CALM_SECONDS)

@@ -4,7 +4,7 @@ import os
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
@@ -18,9 +18,9 @@ from tests.chaos.client import Client
 from tests.chaos.conductor import Conductor
 from tests.chaos.evidence import Evidence, promises, read_database, read_mails, read_told
 from tests.chaos.oracle import Wrong, classes, judge, sent_once_more, unanswered_but_kept
-from tests.chaos.plan import plan
+from tests.chaos.plan import Fault
 from tests.chaos.referees import Referees
-from tests.chaos.system import Backlog, System, capacities
+from tests.chaos.system import WHOLE_CAST, Backlog, Cast, System, capacities
 from tests.end_to_end.running import CAREROUTE
 
 _ANSWERING_SECONDS = 90.0
@@ -37,11 +37,14 @@ _SOONER = (
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How long it sends, how many arrivals a second, how many faults for their usual number, how long to wait."""
+    """How long it sends, how many arrivals a second, to which processes, how long to wait.
+
+    No new ones are sent while more than `most_behind` jobs are left to do.
+    """
 
     seconds: float
     rate: float
-    pace: float = 1.0
+    cast: Cast = WHOLE_CAST
     most_behind: int = 3000
     senders: int = 12
     referees: float = 0.02
@@ -71,11 +74,10 @@ class Outcome:
         return "\n".join([head, *lines, "broken rules:", *told, *details, self.first_story])
 
 
-def perform(seed: int, size: Size, folder: Path, say: Callable[[str], None]) -> Outcome:
-    """A whole run in `folder`, which is left as it is."""
+def perform(seed: int, faults: Sequence[Fault], size: Size, folder: Path, say: Callable[[str], None]) -> Outcome:
+    """A whole run under `faults` in `folder`, which is left as it is. Who sends what follows from the seed."""
     outcome = Outcome(seed)
-    faults = plan(seed, size.seconds, size.pace)
-    with System(folder) as system:
+    with System(folder, size.cast) as system:
         conductor, backlog = Conductor(system, seed), Backlog(system.database_url, size.most_behind)
         client = Client(system.urls, arrivals(seed), size.rate, backlog.is_behind, size.senders)
         addresses = frozenset(f"desk@{name}.example" for name in capacities())

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from pathlib import Path
 from subprocess import Popen
 from types import TracebackType
@@ -36,7 +37,6 @@ _SHIFTED = (sys.executable, "-m", "tests.chaos.shifted")
 _TAKES_WHO_SUFFERS = {"question": "severity", "at_least": 1}
 
 SETTINGS = {
-    "LEASE_SECONDS": str(LEASE_SECONDS),
     # No email is begun unless the lease outlasts its calls: time-out * rounds of calls + 5 seconds + room.
     "MAIL_TIMEOUT_SECONDS": "0.5",
     "MAIL_TRANSPORT": "sendgrid",
@@ -77,12 +77,26 @@ def network() -> tuple[ProviderDocument, ...]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """Which processes run, beside beat. `sequencers` are the workers that serve the lane `sequence` too."""
+
+    webs: tuple[str, ...] = WEBS
+    workers: tuple[str, ...] = WORKERS
+    sequencers: tuple[str, ...] = SEQUENCERS
+    lease_seconds: float = LEASE_SECONDS
+
+
+WHOLE_CAST = Cast()
+
+
 class System:
     """A context manager: everything runs inside, nothing is left after. `folder` keeps the logs."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, cast: Cast = WHOLE_CAST) -> None:
         self.folder = folder
-        self.ports = {name: free_port() for name in WEBS}
+        self.cast = cast
+        self.ports = {name: free_port() for name in cast.webs}
         self.postgres = PostgresServer(settings={"track_commit_timestamp": "on", "max_connections": "100"})
         self.redis = RedisServer()
         self._ending = ExitStack()
@@ -112,15 +126,13 @@ class System:
         self._mail = self._start_mail_provider()
         self._ending.callback(lambda: processes.stop(self._mail, grace=5))
         self.running = self._ending.enter_context(
-            Running(
-                self.installation, self.redis.celery_url, {**SETTINGS, **self._mail_settings()}, self.ports[WEBS[0]]
-            )
+            Running(self.installation, self.redis.celery_url, self._settings(), next(iter(self.ports.values())))
         )
-        for name in (*WEBS, *WORKERS, BEAT):
+        for name in (*self.cast.webs, *self.cast.workers, BEAT):
             self.start(name)
         with httpx.Client(timeout=5, trust_env=False) as client:
             assert within(lambda: all(_is_well(client, url) for url in self.urls)), "the web processes do not serve"
-        assert within(lambda: self.redis.waiting_for_messages() == len(WORKERS)), "the workers do not listen"
+        assert within(lambda: self.redis.waiting_for_messages() == len(self.cast.workers)), "the workers do not listen"
 
     @property
     def urls(self) -> tuple[str, ...]:
@@ -137,7 +149,7 @@ class System:
     def start(self, name: str, failpoint: str = "") -> None:
         """Start a web process, worker or beat; with a `failpoint`, to die there."""
         own = {"FAILPOINT": failpoint} if failpoint else {}
-        if name in WEBS:
+        if name in self.cast.webs:
             self.running.start(name, "web", settings={**own, "PORT": str(self.ports[name])})
         elif name == BEAT:
             self.running.start(name, "beat")
@@ -145,7 +157,7 @@ class System:
             shift = self.folder / f"{name}.shift"
             if not shift.exists():
                 set_shift(shift, 0.0)
-            lanes = ALL_LANES if name in SEQUENCERS else _WITHOUT_LOG
+            lanes = ALL_LANES if name in self.cast.sequencers else _WITHOUT_LOG
             program = (*_SHIFTED, str(shift))
             self.running.start(name, "worker", "--lanes", lanes, program=program, settings=own)
 
@@ -186,8 +198,13 @@ class System:
         self._mail_url, self._mail_key = log.read_text().splitlines()[:2]
         return process
 
-    def _mail_settings(self) -> dict[str, str]:
-        return {"SENDGRID_HOST": self._mail_url, "SENDGRID_EVENT_PUBLIC_KEYS": self._mail_key}
+    def _settings(self) -> dict[str, str]:
+        return {
+            **SETTINGS,
+            "LEASE_SECONDS": str(self.cast.lease_seconds),
+            "SENDGRID_HOST": self._mail_url,
+            "SENDGRID_EVENT_PUBLIC_KEYS": self._mail_key,
+        }
 
 
 def capacities() -> dict[str, tuple[Capacity, str]]:

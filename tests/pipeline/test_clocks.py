@@ -1,52 +1,80 @@
 """A worker whose clock is wrong does nothing that cannot be undone, and nothing over and over."""
 
 import datetime as dt
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import pytest
 
-from pipeline import retention
 from pipeline.audit.actions import Action
 from pipeline.context import Context
-from pipeline.db import utc_now
-from pipeline.engine import drain as engine_drain
+from pipeline.email.kinds import EmailKind
+from pipeline.models import OneTimeCode, Referral
 from pipeline.retention import take_retention_turn
-from pipeline.unit_of_work import UnitOfWork, begin
+from tests.pipeline.secure_pages.links import PAST, change, referred
+from tests.support.clocks import step_clock
 from tests.support.submissions import submit
-from tests.support.work import actions_about, drain, expire_referrals, run_sweep, statuses
+from tests.support.work import actions_about, drain, emails, expire_referrals, run_sweep, statuses
 
 YEARS = dt.timedelta(days=3660)
+WRONG = pytest.mark.parametrize("ahead", [YEARS, -YEARS], ids=["ahead", "behind"])
 
 
-@pytest.mark.xfail(reason="retention believes the worker's clock: one that jumps ahead by years erases everything")
-def test_a_clock_that_is_years_ahead_erases_nobody(sqlite_context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    submit(sqlite_context, consent_share=None)
-    drain(sqlite_context)
-    before = statuses(sqlite_context)
-    monkeypatch.setattr(retention, "utc_now", lambda: utc_now() + YEARS)
-    take_retention_turn(sqlite_context, every_seconds=0)
-    assert statuses(sqlite_context) == before
+def test_a_clock_that_is_years_ahead_erases_nobody(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    submit(context)
+    submit(context, email="other@example.org", consent_share=None)
+    drain(context)
+    before = statuses(context)
+    assert before == {"candidate": 1, "rejected": 1}
+    step_clock(monkeypatch, YEARS)
+    let = take_retention_turn(context, every_seconds=0)
+    assert let is not None
+    assert (statuses(context), dict(let.counts)) == (before, {})
 
 
-@pytest.mark.xfail(reason="the sweep asks by the database's clock, the lane closes by the worker's: until they agree")
-def test_a_clock_that_is_behind_does_not_make_the_same_record_again_and_again(
-    sqlite_context: Context, monkeypatch: pytest.MonkeyPatch
+@WRONG
+def test_an_offer_stands_until_the_database_says_that_it_has_ended_and_ends_once(
+    context: Context, monkeypatch: pytest.MonkeyPatch, ahead: dt.timedelta
 ) -> None:
-    kept = submit(sqlite_context)
-    drain(sqlite_context)
+    kept = submit(context)
+    with monkeypatch.context() as offering:
+        step_clock(offering, ahead)
+        drain(context)
+    run_sweep(context)
+    assert drain(context) == 0
+    offered = actions_about(context, kept.submission_id).count(Action.REFERRAL_OFFERED)
+    assert offered > 0
 
-    @contextmanager
-    def behind(*arguments: Any) -> Iterator[UnitOfWork]:
-        with begin(*arguments) as unit:
-            unit.now -= YEARS
-            yield unit
-
-    expire_referrals(sqlite_context.database)
-    monkeypatch.setattr(engine_drain, "begin", behind)
+    expire_referrals(context.database)
+    step_clock(monkeypatch, ahead)
     worked = 0
     for _ in range(4):
-        run_sweep(sqlite_context)
-        worked += drain(sqlite_context, "refer")
-    assert worked <= 1, actions_about(sqlite_context, kept.submission_id).count(Action.REFERRAL_EXHAUSTED)
+        run_sweep(context)
+        worked += drain(context, "refer")
+    assert worked == 1
+    assert actions_about(context, kept.submission_id).count(Action.REFERRAL_EXPIRED) == offered
+
+
+@WRONG
+def test_a_provider_is_reminded_when_the_database_says_so(
+    context: Context, monkeypatch: pytest.MonkeyPatch, ahead: dt.timedelta
+) -> None:
+    referred(context)
+    step_clock(monkeypatch, ahead)
+    run_sweep(context)
+    assert EmailKind.REFERRAL_REMINDER not in {kind for kind, _, _ in emails(context)}
+    change(context, Referral, remind_at=PAST)
+    run_sweep(context)
+    assert EmailKind.REFERRAL_REMINDER in {kind for kind, _, _ in emails(context)}
+
+
+@pytest.mark.parametrize(("ahead", "expired", "sent"), [(YEARS, False, True), (-YEARS, True, False)])
+def test_a_code_is_sent_while_the_database_says_that_it_opens_something(
+    context: Context, monkeypatch: pytest.MonkeyPatch, ahead: dt.timedelta, *, expired: bool, sent: bool
+) -> None:
+    case = referred(context)
+    case.new_code(case.provider_token())
+    if expired:
+        change(context, OneTimeCode, expires_at=PAST)
+    step_clock(monkeypatch, ahead)
+    drain(context)
+    (status,) = [status for kind, _, status in emails(context) if kind == EmailKind.ONE_TIME_CODE]
+    assert (status == "handed_over") == sent

@@ -125,4 +125,4 @@ def test_a_change_of_keys_that_was_cut_off_is_made_good_by_asking_again(
     with context.database.read() as connection:
         assert left_to_rewrap(connection, folder.read(KeyPurpose.VAULT).primary) == 0
     drain(context)
-    assert {status_of(context, each) for each in kept} == {SubmissionStatus.CANDIDATE, SubmissionStatus.DUPLICATE}
+    assert {status_of(context, each) for each in kept} == {SubmissionStatus.CANDIDATE}

@@ -64,7 +64,7 @@ def offer(
             for _ in range(taken):
                 assert room.take(document, unit.now)
         sharing = sharing_allowed(unit.connection, [submission_id])[submission_id]
-        made = Offers(context, unit, in_force, room).make(Candidate(sharing, matches, **so_far))
+        made = Offers(context, unit, in_force, room, unit.now).make(Candidate(sharing, matches, **so_far))
         room.save()
         return made
 

@@ -9,6 +9,7 @@ from config.celeryconfig import DRAIN_TASK, SWEEP_TASK
 from config.settings import Settings
 from pipeline import ledger
 from pipeline.context import Context
+from pipeline.engine.drain import Engine
 from pipeline.intake.accept import accept
 from pipeline.lane_names import LANE_NAMES
 from pipeline.lanes import build_lanes
@@ -119,6 +120,24 @@ def test_a_turn_that_fails_does_not_end_the_worker(
     with postgresql_context.database.write() as connection:
         connection.exec_driver_sql("ALTER TABLE elsewhere RENAME TO lane_pause")
     make_due(postgresql_context.database)
+    assert eventually(lambda: statuses(postgresql_context) == {"candidate": 1})
+
+
+def test_a_lane_that_always_fails_does_not_keep_the_others_from_being_found(
+    make: Make, postgresql_context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit(postgresql_context)
+    make(serves=frozenset({"validate"})).drain("validate")
+    serve = Engine.drain
+
+    def fails_for_emails(engine: Engine, lane: str) -> int:
+        if lane == "email":
+            raise ValueError("of its own")
+        return serve(engine, lane)
+
+    monkeypatch.setattr(Engine, "drain", fails_for_emails)
+    assert {job.lane for job in jobs(postgresql_context.database)} == {"score", "email"}
+    make(serves=frozenset({"email", "score"})).start()
     assert eventually(lambda: statuses(postgresql_context) == {"candidate": 1})
 
 

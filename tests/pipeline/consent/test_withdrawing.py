@@ -280,7 +280,7 @@ def test_a_change_of_the_text_does_not_change_what_was_agreed_to(sqlite_context:
             ]
             room = Room(unit.connection, [match.provider_id for match in matches])
             changed = replace(context, screening=_with_share(context.screening, text))
-            assert Offers(changed, unit, in_force, room).make(Candidate(sharing, matches))
+            assert Offers(changed, unit, in_force, room, unit.now).make(Candidate(sharing, matches))
         made = [row for row in table(context.database, Referral.table()) if row.submission_id == submission_id]
         assert len(made) == offers
     for submission_id, reason in ((unknown, "consent_text_unknown"), (taken_back, "no_live_consent")):

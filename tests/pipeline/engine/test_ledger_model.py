@@ -8,7 +8,7 @@ What takes time is made to have happened in the database, by whose clock everyth
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -29,6 +29,7 @@ from pipeline import ledger
 from pipeline.audit import actions
 from pipeline.db import Database, utc_now
 from pipeline.engine.drain import _give_back
+from pipeline.engine.lease import Lease
 from pipeline.engine.stage import Done, Failed, Verdict
 from pipeline.keys import Keys
 from pipeline.ledger import ClaimedJob, NewJob
@@ -214,6 +215,21 @@ class LedgerMachine(RuleBasedStateMachine):
         job = data.draw(st.sampled_from(self._held()))
         self.ask(job.lane, [(job.target_id, data.draw(st.sampled_from([0.0, LATER])))])
 
+    @rule(of=st.sampled_from(TARGETS), delay=st.sampled_from([0.0, LATER]), permanent=st.booleans())
+    def fail_what_is_asked_for_again(self, of: uuid.UUID, delay: float, *, permanent: bool) -> None:
+        """It gets its new chance, and at once: what failed knew nothing of what it is asked for now."""
+        for job in self._claim_after_asking(of):
+            self.ask(PROBE, [(job.target_id, 0.0)])
+            last = replace(job, attempts=MAXIMUM_ATTEMPTS)
+            self._end_with([Failed(last, "failed", permanent=permanent, delay_seconds=delay)])
+
+    @rule(of=st.sampled_from(TARGETS))
+    def give_up_and_retry(self, of: uuid.UUID) -> None:
+        """Somebody has put right what was wrong with it."""
+        for job in self._claim_after_asking(of):
+            self._end_with([Failed(job, "never", permanent=True)])
+            self._retry([job.id])
+
     @precondition(lambda self: self.claims)
     @rule(data=st.data())
     def stop(self, data: st.DataObject) -> None:
@@ -303,7 +319,9 @@ class LedgerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.model.dead)
     @rule(data=st.data())
     def retry_dead_letters(self, data: st.DataObject) -> None:
-        ids = data.draw(_some(sorted(self.model.dead)))
+        self._retry(data.draw(_some(sorted(self.model.dead))))
+
+    def _retry(self, ids: list[int]) -> None:
         retried = dead_letters.retry(self.probe.database, self.probe.keys, STAFF, [*ids, -1])
         assert set(retried.retried) == set(ids)
         for name in {self.model.dead[id_] for id_ in ids}:
@@ -340,11 +358,20 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def _come_back(self, data: st.DataObject, jobs: list[ClaimedJob]) -> None:
         ends = data.draw(st.lists(st.sampled_from(_ENDS), min_size=len(jobs), max_size=len(jobs)))
-        verdicts = [end(job) for job, end in zip(jobs, ends, strict=True)]
-        fed = self.engine._finish(self.probe.lane, verdicts)
+        self._end_with([end(job) for job, end in zip(jobs, ends, strict=True)])
+
+    def _end_with(self, verdicts: list[Verdict]) -> None:
+        fed = self.engine._finish(self.probe.lane, verdicts, Lease.starting_now(LEASE))
         assert fed == {verdict.job.lane for verdict in verdicts if self._is_asked_again(verdict)}
         for verdict in verdicts:
             self._end(verdict)
+
+    def _claim_after_asking(self, target: uuid.UUID) -> list[ClaimedJob]:
+        """The claim of it, if nobody else has it and the lane does not rest."""
+        self.ask(PROBE, [(target, 0.0)])
+        known = len(self.claims)
+        self.claim(PROBE, len(TARGETS))
+        return [job for job in self.claims[known:] if job.target_id == target]
 
     def _draw_batch(self, data: st.DataObject) -> list[ClaimedJob]:
         """Of claims that count, or of any that were ever made: most of them count for nothing any more."""
