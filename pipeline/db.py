@@ -214,5 +214,9 @@ def clock_after(connection: Connection, seconds: str) -> str:
 
 def database_time(connection: Connection) -> dt.datetime:
     """The database's own clock, aware, UTC: for what must not depend on which process asks."""
-    found = connection.exec_driver_sql(f"SELECT {clock(connection)}").scalar_one()
+    return as_time(connection.exec_driver_sql(f"SELECT {clock(connection)}").scalar_one())
+
+
+def as_time(found: str | dt.datetime) -> dt.datetime:
+    """What a statement answered for `clock`, aware, UTC."""
     return dt.datetime.fromisoformat(found).replace(tzinfo=dt.UTC) if isinstance(found, str) else found

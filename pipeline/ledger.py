@@ -196,7 +196,7 @@ def hold(connection: Connection, jobs: Sequence[ClaimedJob]) -> dict[int, int]:
 
 
 @cache
-def _locking(dialect: str) -> Select[tuple[int, int, uuid.UUID | None]]:
+def _locking(dialect: str) -> Select[int, int, uuid.UUID | None]:
     of_jobs = bulk.is_one_of(dialect, Job.id, "ids")
     return select(Job.id, Job.generation, Job.lease_token).where(of_jobs).order_by(Job.id).with_for_update()
 

@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, func, select
 from uuid_utils.compat import uuid7
@@ -122,11 +121,11 @@ def count_recent_requests(connection: Connection, indexes: set[bytes], since: dt
         return Counter()
     counting = _counting_requests(connection.dialect.name)
     rows = connection.execute(counting, {"indexes": list(indexes), "since": since}).all()
-    return Counter({bytes(email): requests for email, requests in rows})
+    return Counter({bytes(email): requests for email, requests in rows if email is not None})
 
 
 @cache
-def _counting_requests(dialect: str) -> Select[Any]:
+def _counting_requests(dialect: str) -> Select[bytes | None, int]:
     of_addresses = bulk.is_one_of(dialect, PersonIndex.email, "indexes")
     return (
         select(PersonIndex.email, func.count())

@@ -20,7 +20,7 @@ from uuid_utils.compat import uuid7
 from config.claims import claims_in_model
 from config.providers import ProviderDocument, document_digest
 from pipeline.audit.actions import Action, Detail
-from pipeline.db import database_time
+from pipeline.db import as_time, clock, database_time
 from pipeline.models import NetworkRevision, ProviderVersion
 from pipeline.scoring.network import Network
 from pipeline.scoring.rank import Match
@@ -191,6 +191,12 @@ def current_revision(connection: Connection) -> int:
     return connection.execute(select(NetworkRevision.revision)).scalar_one()
 
 
+def _revision_and_time(connection: Connection) -> tuple[int, dt.datetime]:
+    """How often the network was published, and the database's time, by one statement."""
+    row = connection.exec_driver_sql(f"SELECT revision, {clock(connection)} FROM network_revision").one()  # noqa: S608 - our own SQL fragment
+    return row[0], as_time(row[1])
+
+
 def revision_at(connection: Connection, at: dt.datetime) -> int:
     """The network's revision at a time; 0 before the first publication."""
     known = select(func.max(ProviderVersion.revision)).where(ProviderVersion.imported_at <= at)
@@ -274,22 +280,28 @@ class NetworkCache:
         self._held: _Held | None = None
 
     def current(self, connection: Connection, at: dt.datetime | None = None) -> NetworkInForce:
-        """The network in force at `at`, by default now. Two short statements, unless it has to be read again.
+        """The network in force at `at`, by default now. One short statement, unless it has to be read again.
 
         Now is by the database's clock: a process whose own is behind would find nobody to refer to.
         """
-        now = database_time(connection)
+        return self._as_of(connection, at)[0]
+
+    def current_and_time(self, connection: Connection) -> tuple[NetworkInForce, dt.datetime]:
+        """As `current`, with the moment that was now."""
+        return self._as_of(connection, None)
+
+    def _as_of(self, connection: Connection, at: dt.datetime | None) -> tuple[NetworkInForce, dt.datetime]:
+        revision, now = _revision_and_time(connection)
         moment = at or now
-        revision = current_revision(connection)
         with self._lock:
             held = self._held
             if held is not None and held.in_force.revision >= revision and held.covers(moment):
-                return held.in_force
+                return held.in_force, moment
             found = _read_held(connection, moment, revision, held.in_force.documents if held else _NOTHING_KNOWN)
             # What was in force some day, or will be, must not displace what every other caller asks for.
             if (held is None or moment >= held.since) and moment <= now:
                 self._held = found
-            return found.in_force
+            return found.in_force, moment
 
 
 def _read_held(

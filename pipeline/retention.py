@@ -81,9 +81,9 @@ def let_go(
     """Erase and delete what is past its time, a batch of each class in turn, each in its own transaction.
 
     What is past its time by `now`, else by the database's clock: what is erased stays erased, so no process goes by its
-    own. `stopping` is asked before each batch. Each erased submission has its record, and each class, at the end, one that
-    says how many it was. A submission that cannot be erased stays, alone, and is told. Raises `CannotBeWritten` when
-    the erasures file takes no line: what was let go until then stays so.
+    own. `stopping` is asked before each batch. Each erased submission has its record, and each class, at the end, one
+    that says how many it was. A submission that cannot be erased stays, alone, and is told. Raises `CannotBeWritten`
+    when the erasures file takes no line: what was let go until then stays so.
     """
     now = now or _now(context)
     days = days_kept(context.settings)

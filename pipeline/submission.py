@@ -111,7 +111,7 @@ def read_sealed(connection: Connection, ids: Iterable[uuid.UUID], parts: Sequenc
 
 
 @cache
-def _with_parts(dialect: str, parts: tuple[Part, ...]) -> Select[Any]:
+def _with_parts(dialect: str, parts: tuple[Part, ...]) -> Select[uuid.UUID, str, str, dt.datetime, bytes, Any, Any]:
     """One row for each document of a submission, and one without for a submission that has none."""
     head, key, document = models.Submission, models.DataKey, models.SealedDocument
     is_wanted = or_(false(), *(_is_of(document.part, part) for part in parts))

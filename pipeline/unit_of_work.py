@@ -27,7 +27,8 @@ from pipeline.status import SubmissionStatus, check_submission
 
 SYSTEM_SERIES = "system"
 _EVENT_COLUMNS = (*COLUMNS, "leaf_hash", "mac")
-_INSERT_EVENTS = "INSERT INTO audit_event ({0}) SELECT {0} FROM v WHERE true".format(", ".join(_EVENT_COLUMNS))
+_EVENT_NAMES = ", ".join(_EVENT_COLUMNS)
+_INSERT_EVENTS = f"INSERT INTO audit_event ({_EVENT_NAMES}) SELECT {_EVENT_NAMES} FROM v WHERE true"  # noqa: S608 - our own names
 _INSERT_PENDING = "INSERT INTO audit_pending (event_id) SELECT v.id FROM v WHERE true"
 _HEAD_TYPES = {"id": "uuid", "status": "text", "audit_seq": "integer", "changed_at": "timestamptz"}
 
@@ -64,7 +65,8 @@ class UnitOfWork:
         wanted = set(submission_ids) - self.heads.keys()
         if wanted:
             locking = _locking(self.connection.dialect.name)
-            for id_, status, audit_seq, received_at, source in self.connection.execute(locking, {"ids": list(wanted)}):
+            found = self.connection.execute(locking, {"ids": list(wanted)}).all()
+            for id_, status, audit_seq, received_at, source in found:
                 self.heads[id_] = Head(id_, SubmissionStatus(status), audit_seq, received_at, source)
         return self.heads
 
@@ -226,10 +228,13 @@ class UnitOfWork:
 
 
 @cache
-def _locking(dialect: str) -> Select[tuple[uuid.UUID, str, int, dt.datetime, str]]:
-    columns = (Submission.id, Submission.status, Submission.audit_seq, Submission.received_at, Submission.source)
-    of_submissions = bulk.is_one_of(dialect, Submission.id, "ids")
-    return select(*columns).where(of_submissions).order_by(Submission.id).with_for_update(key_share=True)
+def _locking(dialect: str) -> Select[uuid.UUID, str, int, dt.datetime, str]:
+    return (
+        select(Submission.id, Submission.status, Submission.audit_seq, Submission.received_at, Submission.source)
+        .where(bulk.is_one_of(dialect, Submission.id, "ids"))
+        .order_by(Submission.id)
+        .with_for_update(key_share=True)
+    )
 
 
 @cache

@@ -93,7 +93,7 @@ def read_standings(
 
 
 @cache
-def _selecting_lines(dialect: str) -> Select[Any]:
+def _selecting_lines(dialect: str) -> Select[uuid.UUID, str, str, str, str | None]:
     line = ConsentEntry
     return (
         select(line.submission_id, line.purpose, line.recipient, line.decision, line.text_version)

@@ -10,7 +10,6 @@ from pipeline.audit.actions import Action, Detail
 from pipeline.capacity import Room, read_standings
 from pipeline.consent import sharing_allowed
 from pipeline.context import Context
-from pipeline.db import database_time
 from pipeline.email.kinds import EmailKind
 from pipeline.engine.stage import Done, Stage, Verdict
 from pipeline.ledger import ClaimedJob
@@ -73,8 +72,7 @@ class ScoreStage(Stage):
         self._context = context
 
     def load(self, connection: Connection, jobs: Sequence[ClaimedJob]) -> Mapping[int, ToScore]:
-        at = database_time(connection)
-        in_force = self._context.networks.current(connection, at)
+        in_force, at = self._context.networks.current_and_time(connection)
         network = in_force.network.with_standings(read_standings(connection, in_force.documents.values(), at))
         sealed = read_sealed(connection, [job.target_id for job in jobs], [Part.ANSWERS])
         return {

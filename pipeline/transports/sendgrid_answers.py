@@ -75,18 +75,26 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds to wait, at most an hour: `X-RateLimit-Reset` (a Unix time) or `Retry-After` (seconds or a date)."""
     try:
         if reset := headers.get("X-RateLimit-Reset"):
-            wait = float(reset) - time.time()
+            wait = float(reset) - _their_time(headers)
         elif (after := headers.get("Retry-After")) is None:
             return None
         elif after.strip().isdigit():
             wait = float(after)
         else:
-            wait = parsedate_to_datetime(after).timestamp() - time.time()
+            wait = parsedate_to_datetime(after).timestamp() - _their_time(headers)
     except (ValueError, OverflowError):
         return None
     if not math.isfinite(wait):
         return None
     return min(max(wait, 1.0), LONGEST_WAIT)
+
+
+def _their_time(headers: Mapping[str, str]) -> float:
+    """The answer's `Date`, as a Unix time: by our clock, if it is slow, a rest of seconds would be one of minutes."""
+    try:
+        return parsedate_to_datetime(headers.get("Date", "")).timestamp()
+    except (ValueError, OverflowError):
+        return time.time()
 
 
 def _refused_field(body: bytes) -> str:

@@ -48,7 +48,7 @@ class Size:
     most_behind: int = 3000
     senders: int = 12
     referees: float = 0.02
-    drain_seconds: float = 300.0
+    drain_seconds: float = 900.0
 
 
 @dataclass(slots=True)

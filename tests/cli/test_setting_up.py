@@ -4,16 +4,19 @@ from pathlib import Path
 
 import pytest
 import yaml
+from sqlalchemy import insert
+from uuid_utils.compat import uuid7
 
 from config.settings import ROOT
-from pipeline import providers
 from pipeline.audit import actions
 from pipeline.db import utc_now
+from pipeline.models import ProviderVersion
 from pipeline.providers import publish
 from pipeline.unit_of_work import begin
 from tests.cli.conftest import Careroute
 from tests.support.installations import Installation
 from tests.support.networks import fitting, put_in_force
+from tests.support.work import table
 
 
 def test_new_keys_are_private_and_never_overwritten(careroute: Careroute, tmp_path: Path) -> None:
@@ -96,7 +99,15 @@ def test_what_takes_effect_between_the_differences_and_the_yes_is_looked_at_agai
     context, tomorrow = sqlite_installation.context(), utc_now() + dt.timedelta(days=1)
     with begin(context.database, context.keys, actions.staff("tests")) as unit:
         publish(unit, [fitting("a")], tomorrow)
-    monkeypatch.setattr("typer.confirm", lambda *_, **__: monkeypatch.setattr(providers, "utc_now", lambda: tomorrow))
+
+    def its_time_comes(*_: object, **__: object) -> None:
+        versions = ProviderVersion.table()
+        (later,) = [row for row in table(context.database, versions) if row.provider_id == "a"]
+        with context.database.write() as connection:
+            sooner = {**later._mapping, "id": uuid7(), "version": 2, "effective_at": utc_now()}
+            connection.execute(insert(versions), sooner)
+
+    monkeypatch.setattr("typer.confirm", its_time_comes)
     result = careroute("providers", "import", str(draft))
     assert (result.exit_code, "look at the differences again" in result.stderr) == (1, True)
     with context.database.read() as connection:

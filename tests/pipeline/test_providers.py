@@ -7,8 +7,8 @@ from sqlalchemy import event, insert
 from uuid_utils.compat import uuid7
 
 from config.providers import ProviderDocument, document_digest
-from pipeline import providers
 from pipeline.audit import actions
+from pipeline.audit.actions import Action
 from pipeline.context import Context
 from pipeline.db import Database, utc_now
 from pipeline.models import AuditEvent, ProviderVersion
@@ -24,13 +24,18 @@ from pipeline.providers import (
     revision_at,
     versions_in_force,
 )
+from pipeline.status import SubmissionStatus
 from pipeline.unit_of_work import begin
+from tests.servers.waiting import eventually
+from tests.support.clocks import step_clock
 from tests.support.installations import Installation
 from tests.support.networks import fitting
 from tests.support.racing import at_once
-from tests.support.work import actions_about, table
+from tests.support.submissions import submit
+from tests.support.work import actions_about, drain, status_of, table
 
 MOMENT = dt.timedelta(microseconds=1)
+SOON = dt.timedelta(seconds=1)
 
 
 def put(context: Context, *documents: ProviderDocument, at: dt.datetime | None = None) -> Published:
@@ -100,9 +105,7 @@ def test_whoever_is_no_longer_in_the_file_is_retired_and_may_come_back(context: 
     assert in_force(context).document_of(None) is None
 
 
-def test_a_scheduled_version_takes_effect_at_its_time_in_every_process(
-    installation: Installation, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_scheduled_version_takes_effect_at_its_time_in_every_process(installation: Installation) -> None:
     publisher, worker = installation.context(), installation.context()
     put(publisher, fitting("a", name="old"))
     assert names(in_force(worker)) == ["old"]
@@ -113,8 +116,20 @@ def test_a_scheduled_version_takes_effect_at_its_time_in_every_process(
     assert names(in_force(worker, tomorrow)) == ["new"]
     assert names(in_force(worker)) == ["old"]  # having looked ahead changes nothing
 
-    monkeypatch.setattr(providers, "utc_now", lambda: tomorrow)
-    assert names(in_force(worker)) == names(in_force(publisher)) == ["new"]
+    put(publisher, fitting("a", name="soon"), at=utc_now() + SOON)
+    in_force(worker)  # and keeps what it found
+    assert eventually(lambda: names(in_force(worker)) == names(in_force(publisher)) == ["soon"])
+
+
+def test_a_process_whose_clock_is_behind_the_first_publication_refers_all_the_same(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = submit(installation.context())
+    step_clock(monkeypatch, -dt.timedelta(hours=1))
+    context = installation.context()
+    drain(context)
+    assert status_of(context, kept.submission_id) is SubmissionStatus.CANDIDATE
+    assert Action.REFERRAL_OFFERED in actions_about(context, kept.submission_id)
 
 
 def test_what_is_published_now_holds_until_what_was_scheduled_before(context: Context) -> None:
@@ -138,7 +153,7 @@ def test_nothing_is_published_for_a_time_that_has_passed(context: Context) -> No
     assert in_force(context).revision == revision
 
 
-def test_nothing_is_published_over_what_nobody_saw(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_published_over_what_nobody_saw(context: Context) -> None:
     tomorrow = utc_now() + dt.timedelta(days=1)
     put(context, fitting("a", name="old"), fitting("gone"))
     put(context, fitting("a", name="old"))
@@ -148,21 +163,25 @@ def test_nothing_is_published_over_what_nobody_saw(context: Context, monkeypatch
     put(context, fitting("a", name="scheduled"), at=tomorrow)
     revision = in_force(context).revision
 
-    def publish_over(at: dt.datetime | None = None) -> Published:
+    def publish_over(seen: str, at: dt.datetime | None = None) -> Published:
         with begin(context.database, context.keys, actions.staff("ann")) as unit:
             return publish(unit, [fitting("a", name="mine")], at, seen)
 
-    # No revision more, and yet another network: the version that was scheduled is in force by then.
     with pytest.raises(PublicationRefused, match="has changed since"):
-        publish_over(tomorrow)
-    with monkeypatch.context() as clock:
-        clock.setattr(providers, "utc_now", lambda: tomorrow)
-        with pytest.raises(PublicationRefused, match="has changed since"):
-            publish_over()
+        publish_over(seen, tomorrow)
     assert in_force(context).revision == revision
-    assert publish_over().changed == ("a",)  # what is scheduled for later was not compared with
+    assert publish_over(seen).changed == ("a",)  # what is scheduled for later was not compared with
     with pytest.raises(PublicationRefused, match="has changed since"):
-        publish_over()
+        publish_over(seen)
+
+    # No revision more, and yet another network: the version that was scheduled is in force by then.
+    seen = in_force(context).digest
+    put(context, fitting("a", name="soon"), at=utc_now() + SOON)
+    revision = in_force(context).revision
+    assert eventually(lambda: names(in_force(context)) == ["soon"])
+    with pytest.raises(PublicationRefused, match="has changed since"):
+        publish_over(seen)
+    assert in_force(context).revision == revision
 
 
 def test_as_long_as_nothing_changes_one_short_statement_is_all_it_costs(context: Context) -> None:
@@ -177,7 +196,7 @@ def test_as_long_as_nothing_changes_one_short_statement_is_all_it_costs(context:
     with statements(context.database) as asked:
         assert in_force(context) is held
     (statement,) = [each for each in asked if "BEGIN" not in each]
-    assert " ".join(statement.split()) == "SELECT network_revision.revision FROM network_revision"
+    assert " ".join(statement.split()).endswith(" FROM network_revision")
 
 
 def test_a_revision_and_a_time_name_the_same_versions_for_ever(context: Context) -> None:

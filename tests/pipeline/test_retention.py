@@ -147,7 +147,7 @@ def test_a_turn_goes_on_while_there_is_time_and_the_next_comes_soon_if_some_is_l
     context = sqlite_context
     ids = [unreadable(context).submission_id for _ in range(5)]
     monkeypatch.setattr(retention, "ERASED_AT_A_TIME", 2)
-    monkeypatch.setattr(retention, "utc_now", lambda: after(400))
+    monkeypatch.setattr(retention, "database_time", lambda _connection: after(400))
     asked = iter([False] * 3 + [True] * 100)
     stopped = take_retention_turn(context, stopping=lambda: next(asked))
     assert stopped is not None

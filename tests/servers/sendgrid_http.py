@@ -10,6 +10,7 @@ import struct
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any, cast
 
@@ -42,6 +43,7 @@ class Request:
     def answer(self, status: int, content: object = None, headers: Mapping[str, str] | None = None) -> None:
         payload = b"" if content is None else json.dumps(content).encode()
         lines = [f"HTTP/1.1 {status} {_phrase(status)}", "Server: nginx", f"Content-Length: {len(payload)}"]
+        lines.append(f"Date: {formatdate(usegmt=True)}")
         if payload:
             lines.append("Content-Type: application/json")
         lines += [f"{name}: {value}" for name, value in (headers or {}).items()]

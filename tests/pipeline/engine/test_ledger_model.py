@@ -45,7 +45,7 @@ SOURCES = {target: "a flood" if number < 3 else f"a trickle {number}" for number
 LATER = 3600.0
 LEASE = 600.0
 STAFF = actions.staff("tests")
-_BRIEF = settings(max_examples=30, stateful_step_count=40, derandomize=True)
+_BRIEF = settings(max_examples=30, stateful_step_count=30, derandomize=True)
 SETTINGS = settings(
     _BRIEF if settings.get_current_profile_name() in {"default", "ci"} else settings(),
     deadline=None,
@@ -215,18 +215,22 @@ class LedgerMachine(RuleBasedStateMachine):
         job = data.draw(st.sampled_from(self._held()))
         self.ask(job.lane, [(job.target_id, data.draw(st.sampled_from([0.0, LATER])))])
 
-    @rule(of=st.sampled_from(TARGETS), delay=st.sampled_from([0.0, LATER]), permanent=st.booleans())
-    def fail_what_is_asked_for_again(self, of: uuid.UUID, delay: float, *, permanent: bool) -> None:
-        """It gets its new chance, and at once: what failed knew nothing of what it is asked for now."""
-        for job in self._claim_after_asking(of):
-            self.ask(PROBE, [(job.target_id, 0.0)])
-            last = replace(job, attempts=MAXIMUM_ATTEMPTS)
-            self._end_with([Failed(last, "failed", permanent=permanent, delay_seconds=delay)])
+    @rule(of=st.sampled_from(TARGETS), is_done=st.booleans(), permanent=st.booleans())
+    def end_what_is_asked_for_again(self, of: uuid.UUID, *, is_done: bool, permanent: bool) -> None:
+        """It gets its new chance, and at once: what was done, or failed, knew nothing of what it is asked for now."""
+        self.ask(PROBE, [(of, 0.0)])
+        for job in self._claim_of(of):
+            self.ask(PROBE, [(of, 0.0)])
+            failed = Failed(replace(job, attempts=MAXIMUM_ATTEMPTS), "failed", permanent, LATER)
+            self._end_with([Done(job, f"{of} {uuid7()}") if is_done else failed])
 
     @rule(of=st.sampled_from(TARGETS))
     def give_up_and_retry(self, of: uuid.UUID) -> None:
-        """Somebody has put right what was wrong with it."""
-        for job in self._claim_after_asking(of):
+        """It fails, and then for good; somebody puts right what was wrong with it."""
+        self.ask(PROBE, [(of, 0.0)])
+        for job in self._claim_of(of):
+            self._end_with([Failed(job, "busy", delay_seconds=0)])
+        for job in self._claim_of(of):
             self._end_with([Failed(job, "never", permanent=True)])
             self._retry([job.id])
 
@@ -366,9 +370,8 @@ class LedgerMachine(RuleBasedStateMachine):
         for verdict in verdicts:
             self._end(verdict)
 
-    def _claim_after_asking(self, target: uuid.UUID) -> list[ClaimedJob]:
-        """The claim of it, if nobody else has it and the lane does not rest."""
-        self.ask(PROBE, [(target, 0.0)])
+    def _claim_of(self, target: uuid.UUID) -> list[ClaimedJob]:
+        """The claim of it, among others, if nobody else has it and the lane does not rest."""
         known = len(self.claims)
         self.claim(PROBE, len(TARGETS))
         return [job for job in self.claims[known:] if job.target_id == target]

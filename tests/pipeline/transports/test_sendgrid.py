@@ -170,6 +170,9 @@ def test_a_wrong_key_says_so(stand_in: SendGridStandIn) -> None:
         (lambda now: {"X-RateLimit-Reset": str(int(now) + 10**9)}, LONGEST_WAIT, LONGEST_WAIT),
         (lambda _: {"Retry-After": "17"}, 17, 17),
         (lambda now: {"Retry-After": formatdate(now + 600, usegmt=True)}, 300, 600),
+        # By their clock, whatever ours says.
+        (lambda now: {"X-RateLimit-Reset": str(int(now) + 600), "Date": formatdate(now + 580, usegmt=True)}, 19, 21),
+        (lambda now: {"X-RateLimit-Reset": str(int(now) + 600), "Date": "soon"}, 300, 600),
     ],
 )
 @pytest.mark.parametrize("status", [429, 503, 403])
