@@ -1,3 +1,5 @@
+import pytest
+
 from bench.counting import Cost, Costs
 from bench.doors import CAREROUTE, LIMIT, TEXTBOOK, TUNED
 from bench.laboratory import Laboratory
@@ -13,6 +15,7 @@ EVERYBODY = 10 + 8 + 8
 NO_WORK = Work({}, {}, {}, {}, {}, 0, 0)
 
 
+@pytest.mark.timeout(480)  # four sides, each with workers of its own
 def test_all_sides_do_the_same_full_work_and_are_measured(laboratory: Laboratory) -> None:
     rounds = {side.name: [measure_round(side, laboratory, LOAD)] for side in SIDES}
     ours = rounds[CAREROUTE][0]

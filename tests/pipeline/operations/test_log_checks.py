@@ -20,8 +20,9 @@ GOOD, NOTE, WARNING, FAILED = Outcome.GOOD, Outcome.NOTE, Outcome.WARNING, Outco
 
 
 @pytest.fixture
-def installation(sqlite_installation: Installation, tmp_path: Path) -> Installation:
-    """With keys of its own, which a test may spoil."""
+def installation(sqlite_installation: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installation:
+    """With keys of its own, which a test may spoil; its first records are as old as this run of the suite."""
+    monkeypatch.setattr(log_checks, "_LATE_SECONDS", 3600)
     folder = tmp_path / "own keys"
     shutil.copytree(sqlite_installation.keys_dir, folder)
     create_signing_key(folder)
@@ -100,7 +101,7 @@ def test_what_is_late_refused_or_not_taken_is_told(installation: Installation, m
     assert "1 records are not as they were written" in checks["audit log"][1]
     assert checks["anchors"] == (WARNING, "endpoint: the endpoint answered 500")
     record(context, None)
-    monkeypatch.setattr(log_checks, "utc_now", lambda: utc_now() + dt.timedelta(minutes=6))
+    monkeypatch.setattr(log_checks, "utc_now", lambda: utc_now() + dt.timedelta(hours=2))
     assert "does a worker serve lane sequence" in found(context.settings)["audit log"][1]
 
 
