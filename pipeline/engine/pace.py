@@ -6,7 +6,7 @@ batch would hold its jobs for minutes, while other workers and other lanes wait 
 
 from dataclasses import dataclass
 
-BATCH_SECONDS = 2.0
+BATCH_SECONDS = 5.0
 """How long a batch should take at most."""
 SMALLEST_BATCH = 8
 """Claimed however slow the jobs are: less would cost more in statements than it spares."""
@@ -14,18 +14,22 @@ SMALLEST_BATCH = 8
 
 @dataclass(slots=True)
 class Pace:
-    """Of one lane. Each batch counts half as much as the one after it, in proportion to its jobs."""
+    """Of one lane. A batch that took too long makes the next one smaller; one that did not lets it double.
 
-    jobs: float = 0.0
-    seconds: float = 0.0
+    Only batches that took too long say how long a job takes: a small one is mostly what every batch costs.
+    """
+
+    bound: int | None = None
 
     def note(self, jobs: int, seconds: float) -> None:
         """A batch of that many jobs took that long."""
-        self.jobs = self.jobs / 2 + jobs
-        self.seconds = self.seconds / 2 + seconds
+        if seconds > BATCH_SECONDS:
+            self.bound = max(SMALLEST_BATCH, int(jobs * BATCH_SECONDS / seconds))
+        elif self.bound is not None:
+            self.bound *= 2
 
     def batch_size(self, most: int) -> int:
         """How many jobs to claim next, `most` unless they would take too long."""
-        if self.seconds * most <= BATCH_SECONDS * self.jobs or not self.jobs:
-            return most
-        return min(most, max(SMALLEST_BATCH, int(BATCH_SECONDS * self.jobs / self.seconds)))
+        if self.bound is not None and self.bound >= most:
+            self.bound = None
+        return most if self.bound is None else min(most, self.bound)

@@ -45,7 +45,10 @@ def test_a_lane_whose_jobs_take_long_is_claimed_in_small_batches_and_all_is_done
     assert probe.done() == dict.fromkeys(targets, 1)
 
 
-@pytest.mark.parametrize(("batches", "size"), [([], 250), ([(250, 0.5)], 250), ([(250, 5.0)], 100), ([(1, 60.0)], 8)])
+@pytest.mark.parametrize(
+    ("batches", "size"),
+    [([], 250), ([(250, 0.5)], 250), ([(250, 12.5)], 100), ([(1, 60.0)], 8), ([(1, 0.09)] * 20, 250)],
+)
 def test_the_size_follows_the_time_that_jobs_took(batches: list[tuple[int, float]], size: int) -> None:
     measured = pace.Pace()
     for jobs, seconds in batches:
@@ -55,8 +58,8 @@ def test_the_size_follows_the_time_that_jobs_took(batches: list[tuple[int, float
 
 def test_a_slow_start_is_soon_forgotten() -> None:
     measured = pace.Pace()
-    measured.note(1, 3.0)
-    for _ in range(4):
+    measured.note(1, 6.0)
+    for _ in range(5):
         measured.note(measured.batch_size(250), 0.1)
     assert measured.batch_size(250) == 250
 
