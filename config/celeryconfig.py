@@ -37,8 +37,8 @@ def celery_settings(settings: Settings, broker_url: str) -> dict[str, Any]:
         "accept_content": ["json"],
         "task_publish_retry": False,
         "task_create_missing_queues": True,
-        # A busy worker takes one message early, at times its own call for help. `worker_disable_prefetch` keeps it from that,
-        # but a worker that has done its work then notices new messages late: the median at 20/s was four times as long.
+        # A busy worker takes one message early, at times its own call for help. `worker_disable_prefetch` would keep it
+        # from that, but then it notices new messages late: the median at 20/s was four times as long.
         "worker_prefetch_multiplier": 1,
         "worker_send_task_events": False,
         "worker_enable_remote_control": False,
