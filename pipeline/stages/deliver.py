@@ -228,11 +228,13 @@ class DeliverStage(Stage):
             rows = bulk.fetch(
                 connection,
                 "UPDATE email SET attempt_id = v.attempt_id, transport = v.transport, content_hash = v.content_hash "
-                "FROM v WHERE email.id = v.id AND email.status = 'queued' AND NOT EXISTS (SELECT 1 FROM suppression "
+                "FROM v WHERE email.id = v.id AND email.status = v.expected AND NOT EXISTS (SELECT 1 FROM suppression "
                 "WHERE suppression.address_index = v.address_index AND suppression.mail_class = v.mail_class) "
                 "RETURNING email.id",
                 {
                     "id": "uuid",
+                    # Of each row, lest PostgreSQL look for the few emails of that status instead of for these.
+                    "expected": "text",
                     "attempt_id": "uuid",
                     "transport": "text",
                     "content_hash": "bytea",
@@ -242,6 +244,7 @@ class DeliverStage(Stage):
                 [
                     (
                         each.letter.email_id,
+                        EmailStatus.QUEUED.value,
                         each.composed.message.attempt_id,
                         self._transport.name,
                         each.composed.content_hash,
