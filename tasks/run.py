@@ -1,5 +1,6 @@
 """Running a worker as a process of its own."""
 
+import gc
 import os
 import socket
 import warnings
@@ -97,9 +98,14 @@ def _sequencing(context: Context) -> Sequencing:
 
 
 def _warm_up(context: Context, lanes: tuple[str, ...]) -> None:
-    """What is compiled once a process is compiled now, and not while the first person waits for an answer."""
+    """What is compiled once a process is compiled now, and not while the first person waits for an answer.
+
+    The collector then leaves alone what is there to stay: going over it took a fifth of the processor time of a batch.
+    """
     if "email" in lanes:
         warm_up()
     if "score" in lanes:
         with context.database.read() as connection:
             _ = context.networks.current(connection).network
+    gc.collect()
+    gc.freeze()
