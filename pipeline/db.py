@@ -17,6 +17,10 @@ from pipeline import binary_arrays
 PREPARED_STATEMENTS = 500
 """Kept for each connection: more than all stages together have, so that none is parsed twice."""
 
+# Our statements run for milliseconds, and compiling one takes longer than any of them. They name their rows by keys: a
+# plan kept from when a table was small would read all of it once a row when a flood has come.
+_OPTIONS = "-c timezone=UTC -c jit=off -c enable_seqscan=off"
+
 SQLITE_TIMESTAMP = "%Y-%m-%d %H:%M:%S.%f"
 _RETRYABLE_SQLITE = {
     sqlite3.SQLITE_BUSY,
@@ -114,8 +118,7 @@ class Database:
                     "connect_timeout": 5,
                     "application_name": "careroute",
                     "prepare_threshold": 2,
-                    # Our statements run for milliseconds; compiling one takes longer than any of them.
-                    "options": "-c timezone=UTC -c jit=off",
+                    "options": _OPTIONS,
                 },
             )
             _configure_postgresql(engine)
@@ -160,10 +163,11 @@ class Database:
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
-        """Read, all statements as of one moment, whatever is written meanwhile."""
+        """Read, all statements as of one moment, whatever is written meanwhile. May read whole tables: reports do."""
         with self.reader.connect() as connection:
             if self.is_postgresql:  # a read transaction of SQLite is a snapshot by itself
                 connection.execution_options(isolation_level="REPEATABLE READ")
+                connection.exec_driver_sql("SET LOCAL enable_seqscan = on")
             yield connection
 
     def dispose(self) -> None:
