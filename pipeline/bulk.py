@@ -1,15 +1,16 @@
 """Many rows in one statement, the same statement text on both databases.
 
 The body of a statement reads its rows from a relation called `v`. On PostgreSQL `v` is `unnest` over one binary array
-parameter a column, about twice as fast as a VALUES list of the same rows; on SQLite it is one row, executed many times.
+parameter a column, about twice as fast as a VALUES list of the same rows. On SQLite it is one row, executed many times;
+where rows come back, it is as many as fit into one statement.
 `is_among` is the same for a statement that only needs to know which rows are meant; `is_one_of` is that for a
 statement of the hot path, which is built once for each database.
 """
 
-import datetime as dt
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Dialect, Table, bindparam, func, literal
@@ -21,6 +22,8 @@ from pipeline.binary_arrays import BinaryArray, binary_array
 from pipeline.db import sqlite_timestamp
 
 _POSTGRESQL = postgresql.dialect()
+_SQLITE_PARAMETERS = 30_000
+"""For one statement, somewhat fewer than it takes (https://www.sqlite.org/limits.html#max_variable_number)."""
 _SHORT_NAMES = {"timestamp with time zone": "timestamptz"}
 
 
@@ -36,7 +39,7 @@ def execute(
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(_unnest(tuple(types.items())) + body, _arrays(types, rows))
     else:
-        connection.exec_driver_sql(_one_row(tuple(types)) + body, [_sqlite_row(row) for row in rows])
+        connection.exec_driver_sql(_values(tuple(types), 1) + body, _sqlite_rows(types, rows))
 
 
 def fetch(
@@ -51,8 +54,14 @@ def fetch(
     if connection.dialect.name == "postgresql":
         statement = _unnest(tuple(types.items())) + body
         return list(connection.exec_driver_sql(statement, _arrays(types, rows)).fetchall())
-    statement = _one_row(tuple(types)) + body
-    return [found for row in rows for found in connection.exec_driver_sql(statement, _sqlite_row(row)).fetchall()]
+    found: list[Any] = []
+    known, names = _sqlite_rows(types, rows), tuple(types)
+    at_once = _SQLITE_PARAMETERS // len(names)
+    for start in range(0, len(known), at_once):
+        some = known[start : start + at_once]
+        statement = _values(names, len(some)) + body
+        found += connection.exec_driver_sql(statement, tuple(chain.from_iterable(some))).fetchall()
+    return found
 
 
 def insert(
@@ -62,6 +71,51 @@ def insert(
     names = ", ".join(columns)
     body = f"INSERT INTO {table.name} ({names}) SELECT {names} FROM v WHERE true {suffix}"  # noqa: S608 - names of our own tables
     execute(connection, body, column_types(table, tuple(columns)), list(rows))
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """Rows for one table. `body` reads them from relation `{v}` with the columns of `types`."""
+
+    body: str
+    types: Mapping[str, str]
+    rows: Sequence[tuple[Any, ...]]
+
+
+def insertion(table: Table, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> Insert:
+    """Rows as they are, in the order of `columns`."""
+    return Insert(_insert_as_they_are(table, columns), column_types(table, columns), rows)
+
+
+def insert_all(connection: Connection, inserts: Iterable[Insert]) -> None:
+    """Insert into several tables, given in such an order that each comes after those it refers to.
+
+    On PostgreSQL by one statement, since the way there and back costs more than the few rows of a request: references
+    between its tables are checked at its end.
+    """
+    wanted = [each for each in inserts if each.rows]
+    if not wanted:
+        return
+    if connection.dialect.name == "postgresql":
+        statement = _insert_into_all(tuple((each.body, tuple(each.types.items())) for each in wanted))
+        arrays = [array for each in wanted for array in _arrays(each.types, each.rows)]
+        connection.exec_driver_sql(statement, tuple(arrays))
+        return
+    for each in wanted:
+        execute(connection, each.body.format(v="v"), each.types, each.rows)
+
+
+@cache
+def _insert_as_they_are(table: Table, columns: tuple[str, ...]) -> str:
+    names = ", ".join(columns)
+    return f"INSERT INTO {table.name} ({names}) SELECT {names} FROM {{v}} WHERE true"  # noqa: S608 - names of our own tables
+
+
+@cache
+def _insert_into_all(inserts: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]) -> str:
+    relations = [_relation(f"v{place}", types) for place, (_, types) in enumerate(inserts)]
+    *others, last = (body.format(v=f"v{place}") for place, (body, _) in enumerate(inserts))
+    return f"WITH {', '.join([*relations, *(f'i{place} AS ({each})' for place, each in enumerate(others))])} {last}"
 
 
 def is_among(
@@ -122,25 +176,35 @@ def _arrays(types: Mapping[str, str], rows: Sequence[tuple[Any, ...]]) -> tuple[
 
 @cache
 def _unnest(types: tuple[tuple[str, str], ...]) -> str:
+    return f"WITH {_relation('v', types)} "
+
+
+def _relation(name: str, types: tuple[tuple[str, str], ...]) -> str:
     arrays = ", ".join(f"%b::{kind}[]" for _, kind in types)
-    names = ", ".join(name for name, _ in types)
-    return f"WITH v({names}) AS (SELECT * FROM unnest({arrays})) "  # noqa: S608 - names of our own columns
+    names = ", ".join(column for column, _ in types)
+    return f"{name}({names}) AS (SELECT * FROM unnest({arrays}))"  # noqa: S608 - names of our own columns
 
 
-@cache
-def _one_row(names: tuple[str, ...]) -> str:
-    return f"WITH v({', '.join(names)}) AS (VALUES ({', '.join('?' for _ in names)})) "
+@lru_cache(maxsize=128)
+def _values(names: tuple[str, ...], rows: int) -> str:
+    row = f"({', '.join('?' for _ in names)})"
+    return f"WITH v({', '.join(names)}) AS (VALUES {', '.join([row] * rows)}) "
 
 
-def _sqlite_row(row: tuple[Any, ...]) -> tuple[Any, ...]:
-    return tuple(_sqlite_value(value) for value in row)
+def _sqlite_rows(types: Mapping[str, str], rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """The rows as SQLite keeps them."""
+    columns = zip(*rows, strict=True)
+    as_kept = [_as_sqlite_keeps(kind, column) for kind, column in zip(types.values(), columns, strict=True)]
+    return list(zip(*as_kept, strict=True))
 
 
-def _sqlite_value(value: Any) -> Any:
-    if isinstance(value, uuid.UUID):
-        return value.hex
-    if isinstance(value, dt.datetime):
-        return sqlite_timestamp(value)
-    if isinstance(value, dt.date):
-        return value.isoformat()
-    return value
+def _as_sqlite_keeps(kind: str, column: Sequence[Any]) -> Sequence[Any]:
+    match kind:
+        case "uuid":
+            return [None if value is None else value.hex for value in column]
+        case "timestamptz":  # one unit of work writes one time into all its rows
+            known = {value: None if value is None else sqlite_timestamp(value) for value in set(column)}
+            return [known[value] for value in column]
+        case "date":
+            return [None if value is None else value.isoformat() for value in column]
+    return column

@@ -267,7 +267,7 @@ TABLES: Mapping[str, TableClasses] = dict(
             "what has to be done",
             Fate.GOES,
             "id lane source submission_id target_id generation attempts due_at created_at lease_until lease_token "
-            "isolated last_error",
+            "isolated suspicion last_error",
         ),
         _table(
             models.DeadJob,

@@ -5,8 +5,9 @@ All lease arithmetic uses the database's clock, so workers' clocks need not agre
 """
 
 import datetime as dt
+import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -15,7 +16,8 @@ from sqlalchemy import Connection, Delete, Select, delete, select
 from uuid_utils.compat import uuid7
 
 from pipeline import bulk
-from pipeline.db import clock, clock_after
+from pipeline.db import as_time, clock, clock_after
+from pipeline.low_water import LowWater
 from pipeline.models import DeadJob, Job, LanePause
 
 MAXIMUM_ERROR_LENGTH = 200
@@ -60,50 +62,92 @@ class Retry:
 
 
 def enqueue(connection: Connection, jobs: Iterable[NewJob]) -> set[str]:
-    """Ask for work; returns the lanes that have work due now.
+    """Ask for work; returns the lanes that have work due now."""
+    wanted = merged(jobs)
+    bulk.insert_all(connection, [asking(connection, wanted)])
+    return fed(wanted)
+
+
+def merged(jobs: Iterable[NewJob]) -> Sequence[NewJob]:
+    """Each target once a lane, due when the first of its jobs is; in the order in which they are locked."""
+    soonest: dict[tuple[str, uuid.UUID], NewJob] = {}
+    for job in jobs:
+        known = soonest.get((job.lane, job.target_id))
+        if known is None or job.delay_seconds < known.delay_seconds:
+            soonest[(job.lane, job.target_id)] = job
+    return [job for _, job in sorted(soonest.items())]
+
+
+def fed(jobs: Iterable[NewJob]) -> set[str]:
+    """The lanes that have work due now by these."""
+    return {job.lane for job in jobs if job.delay_seconds <= 0}
+
+
+def asking(connection: Connection, jobs: Sequence[NewJob]) -> bulk.Insert:
+    """What asks for work that was `merged`.
 
     A job that is already there gets a higher generation and the earlier due time: if it is being worked on, its
     finishing will see the new generation and leave it in place.
     """
-    merged: dict[tuple[str, uuid.UUID], NewJob] = {}
-    for job in jobs:
-        known = merged.get((job.lane, job.target_id))
-        if known is None or job.delay_seconds < known.delay_seconds:
-            merged[(job.lane, job.target_id)] = job
-    rows = [
-        (job.lane, job.source, job.target_id, job.submission_id, float(job.delay_seconds))
-        for _, job in sorted(merged.items())
-    ]
-    now, due = clock(connection), clock_after(connection, "v.delay")
+    now, due = clock(connection), clock_after(connection, "delay")
     least = "least" if connection.dialect.name == "postgresql" else "min"
-    bulk.execute(
-        connection,
+    return bulk.Insert(
         "INSERT INTO job (lane, source, target_id, submission_id, generation, attempts, due_at, created_at, isolated) "  # noqa: S608 - our own SQL fragments
-        f"SELECT v.lane, v.source, v.target_id, v.submission_id, 1, 0, {due}, {now}, false FROM v WHERE true "
+        f"SELECT lane, source, target_id, submission_id, 1, 0, {due}, {now}, false FROM {{v}} WHERE true "
         "ON CONFLICT (lane, target_id) DO UPDATE SET generation = job.generation + 1, attempts = 0, "
         f"due_at = {least}(job.due_at, excluded.due_at)",
         {"lane": "text", "source": "text", "target_id": "uuid", "submission_id": "uuid", "delay": "double precision"},
-        rows,
+        [(job.lane, job.source, job.target_id, job.submission_id, float(job.delay_seconds)) for job in jobs],
     )
-    return {job.lane for job in merged.values() if job.delay_seconds <= 0}
 
 
-def claim(connection: Connection, lane: str, limit: int, lease_seconds: float) -> list[ClaimedJob]:
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What is due in a lane: `since` when in each source that has due work, the longest wait first.
+
+    `suspect` is the first of the rows left behind by dead workers, `oldest` what the marks follow from.
+    """
+
+    since: Mapping[str, dt.datetime]
+    oldest: Mapping[str, dt.datetime]
+    suspect: int | None
+
+
+def claim(
+    connection: Connection, lane: str, limit: int, lease_seconds: float, low_water: LowWater | None = None
+) -> list[ClaimedJob]:
     """Take up to `limit` due jobs of a lane that is not paused, the oldest of each source; attempts count from here.
 
     The limit is shared out evenly between the sources that have due work, and what one leaves of its share goes to
     those with more: a flood from one source leaves room for what trickles in from another. What does not divide goes
     to those who have waited longest, so with more sources than `limit` each has its turn.
+
+    With `low_water` it first looks from its marks on. What they hide is seen when nothing else is there to be taken,
+    and now and then: never is a job left for good.
     """
+    low_water = low_water or LowWater()
+    if not low_water.is_to_look_back():
+        look = _look_from_marks(connection, lane, low_water)
+        low_water.note(look.oldest)
+        if claimed := _share_out(connection, lane, look, limit, lease_seconds):
+            return claimed
+    started = time.monotonic()
+    look = _look_from_the_beginning(connection, lane)
+    low_water.looked_back(time.monotonic() - started)
+    low_water.note(look.oldest)
+    return _share_out(connection, lane, look, limit, lease_seconds)
+
+
+def _share_out(connection: Connection, lane: str, look: _Look, limit: int, lease_seconds: float) -> list[ClaimedJob]:
     token = uuid7()
     claimed: list[ClaimedJob] = []
-    hungry = _sources_with_due_work(connection, lane)
+    hungry = list(look.since)
     while hungry and len(claimed) < limit:
         share = max((limit - len(claimed)) // len(hungry), 1)
         still_hungry = []
         for source in hungry:
             if len(claimed) < limit:
-                taken = _take(connection, lane, source, share, token, lease_seconds, claimed)
+                taken = _take(connection, lane, source, look, share, token, lease_seconds)
                 claimed += taken
                 if len(taken) == share:
                     still_hungry.append(source)
@@ -111,58 +155,71 @@ def claim(connection: Connection, lane: str, limit: int, lease_seconds: float) -
     return sorted(claimed, key=lambda job: job.id)
 
 
-def _sources_with_due_work(connection: Connection, lane: str) -> list[str]:
-    """Who has due work in a lane that is not paused, the longest wait first.
-
-    The sources are found one after the other in the index, so it takes no longer for a long queue.
-    """
-    rows = bulk.fetch(
-        connection,
-        f", {_MOMENT.format(clock(connection))}, sources AS (WITH RECURSIVE known(source) AS ("  # noqa: S608 - our own SQL fragments
+def _look_from_the_beginning(connection: Connection, lane: str) -> _Look:
+    """The sources are found one after the other in the index, so it takes no longer for a long queue."""
+    beginning = "'-infinity'::timestamptz" if connection.dialect.name == "postgresql" else "''"
+    sources = (
+        "WITH RECURSIVE known(source) AS ("  # noqa: S608 - our own SQL fragments
         "SELECT (SELECT job.source FROM job WHERE job.lane = v.lane ORDER BY job.source LIMIT 1) FROM v UNION ALL "
         "SELECT (SELECT job.source FROM job WHERE job.lane = v.lane AND job.source > known.source "
         "ORDER BY job.source LIMIT 1) FROM known, v WHERE known.source IS NOT NULL) "
-        "SELECT known.source FROM known WHERE known.source IS NOT NULL) "
-        "SELECT sources.source, (SELECT job.due_at FROM job WHERE job.lane = v.lane AND job.source = sources.source "
-        f"AND {_DUE.format('job')} ORDER BY job.due_at LIMIT 1) FROM sources, v "
-        "WHERE NOT EXISTS (SELECT 1 FROM lane_pause WHERE lane_pause.lane = (SELECT lane FROM v) "
-        "AND (lane_pause.until IS NULL OR lane_pause.until > (SELECT now FROM moment)))",
-        {"lane": "text"},
-        [(lane,)],
+        f"SELECT v.lane, known.source, {beginning} FROM known, v WHERE known.source IS NOT NULL"
     )
-    waiting = [(since, source) for source, since in rows if since is not None]
-    return [source for _, source in sorted(waiting)]
+    return _look(connection, sources, {"lane": "text"}, [(lane,)])
+
+
+def _look_from_marks(connection: Connection, lane: str, low_water: LowWater) -> _Look:
+    types = {"lane": "text", "source": "text", "mark": "timestamptz"}
+    rows = [(lane, source, mark) for source, mark in low_water.marks.items()]
+    return _look(connection, "SELECT lane, source, mark FROM v", types, rows)
+
+
+def _look(connection: Connection, sources: str, types: Mapping[str, str], rows: Sequence[tuple[Any, ...]]) -> _Look:
+    """What is due in a lane that is not paused, of the `sources` that a query names, each from its mark on."""
+    left_behind_due = _DUE.format("left_behind")
+    found = bulk.fetch(
+        connection,
+        f", {_MOMENT.format(clock(connection))}, sources(lane, source, mark) AS ({sources}) "  # noqa: S608 - our own SQL fragments
+        "SELECT sources.source, (SELECT job.due_at FROM job WHERE job.lane = sources.lane "
+        "AND job.source = sources.source AND job.due_at >= sources.mark "
+        f"AND {_DUE.format('job')} ORDER BY job.due_at LIMIT 1), (SELECT now FROM moment), "
+        "(SELECT min(left_behind.id) FROM job AS left_behind "
+        f"WHERE left_behind.lane = (SELECT lane FROM v LIMIT 1) AND left_behind.isolated AND {left_behind_due}) "
+        "FROM sources WHERE NOT EXISTS (SELECT 1 FROM lane_pause WHERE lane_pause.lane = sources.lane "
+        "AND (lane_pause.until IS NULL OR lane_pause.until > (SELECT now FROM moment)))",
+        types,
+        rows,
+    )
+    waiting = sorted((as_time(since), source) for source, since, _, _ in found if since is not None)
+    return _Look(
+        since={source: since for since, source in waiting},
+        oldest={source: as_time(now if since is None else since) for source, since, now, _ in found},
+        suspect=next((suspect for *_, suspect in found), None),
+    )
 
 
 def _take(
-    connection: Connection,
-    lane: str,
-    source: str,
-    share: int,
-    token: uuid.UUID,
-    lease_seconds: float,
-    claimed: Sequence[ClaimedJob],
+    connection: Connection, lane: str, source: str, look: _Look, share: int, token: uuid.UUID, lease_seconds: float
 ) -> list[ClaimedJob]:
-    """Take up to `share` due jobs of one source, beside what was `claimed` already.
+    """Take up to `share` due jobs of one source.
 
-    At most one of a claim is isolated: whichever of the rows that a dead worker left behind killed it, the others
-    must not lose an attempt to its next turn.
+    Of the rows that dead workers left behind a claim has only those that share one suspicion: whichever of them kills
+    its worker, others must not lose time to it.
 
     The choice is a materialised CTE: a plain subquery may be run again for each row and overrun the share. It asks
     `v` for single values rather than joining it, so that its rows come out of the index in order of time, unsorted.
     """
     on_postgresql = connection.dialect.name == "postgresql"
     skip = "FOR UPDATE SKIP LOCKED" if on_postgresql else ""
-    left_behind_due = _DUE.format("left_behind")
     # An array, so that PostgreSQL looks its rows up by the index, however many it guesses that there are.
     chosen = "ANY (ARRAY(SELECT id FROM due))" if on_postgresql else "(SELECT id FROM due)"
     rows = bulk.fetch(
         connection,
         f", {_MOMENT.format(clock(connection))}, due AS MATERIALIZED (SELECT job.id FROM job "  # noqa: S608 - our own SQL fragments
-        f"WHERE job.lane = (SELECT lane FROM v) AND job.source = (SELECT source FROM v) AND {_DUE.format('job')} "
-        "AND (NOT job.isolated OR (SELECT isolated FROM v) = 1 AND job.id = "
-        "(SELECT min(left_behind.id) FROM job AS left_behind "
-        f"WHERE left_behind.lane = (SELECT lane FROM v) AND left_behind.isolated AND {left_behind_due})) "
+        "WHERE job.lane = (SELECT lane FROM v) AND job.source = (SELECT source FROM v) "
+        f"AND job.due_at >= (SELECT since FROM v) AND {_DUE.format('job')} "
+        "AND (NOT job.isolated OR job.id = (SELECT suspect FROM v) OR job.suspicion = "
+        "(SELECT first.suspicion FROM job AS first WHERE first.id = (SELECT suspect FROM v))) "
         f"ORDER BY job.due_at LIMIT (SELECT share FROM v) {skip}) "
         f"UPDATE job SET attempts = attempts + 1, lease_until = {clock_after(connection, 'v.lease')}, "
         f"lease_token = v.token FROM v WHERE job.id {'=' if on_postgresql else 'IN'} {chosen} "
@@ -170,12 +227,13 @@ def _take(
         {
             "lane": "text",
             "source": "text",
+            "since": "timestamptz",
+            "suspect": "bigint",
             "share": "integer",
             "token": "uuid",
             "lease": "double precision",
-            "isolated": "integer",
         },
-        [(lane, source, share, token, float(lease_seconds), int(not any(job.isolated for job in claimed)))],
+        [(lane, source, look.since[source], look.suspect, share, token, float(lease_seconds))],
     )
     return [
         ClaimedJob(r[0], r[1], _uuid(r[2]), _uuid(r[3]), r[4], r[5], bool(r[6]), token)  # type: ignore[arg-type]

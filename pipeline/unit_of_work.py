@@ -22,14 +22,11 @@ from pipeline.audit.record import COLUMNS, DetailValue, Entry, row
 from pipeline.db import Database, utc_now
 from pipeline.keys import Keys
 from pipeline.ledger import ClaimedJob
-from pipeline.models import AuditEvent, Submission
+from pipeline.models import AuditEvent, AuditPending, Submission
 from pipeline.status import SubmissionStatus, check_submission
 
 SYSTEM_SERIES = "system"
 _EVENT_COLUMNS = (*COLUMNS, "leaf_hash", "mac")
-_EVENT_NAMES = ", ".join(_EVENT_COLUMNS)
-_INSERT_EVENTS = f"INSERT INTO audit_event ({_EVENT_NAMES}) SELECT {_EVENT_NAMES} FROM v WHERE true"  # noqa: S608 - our own names
-_INSERT_PENDING = "INSERT INTO audit_pending (event_id) SELECT v.id FROM v WHERE true"
 _HEAD_TYPES = {"id": "uuid", "status": "text", "audit_seq": "integer", "changed_at": "timestamptz"}
 
 
@@ -146,11 +143,11 @@ class UnitOfWork:
         """Write all that was collected so far."""
         numbered = self._number_entries()
         self._write_heads()
-        for (table, columns), rows in self._in_dependency_order():
-            bulk.insert(self.connection, table, columns, rows)
+        jobs = ledger.merged(self._jobs)
+        asking = ledger.asking(self.connection, jobs)
+        bulk.insert_all(self.connection, [*self._in_dependency_order(), *_records(numbered), asking])
+        self.fed_lanes |= ledger.fed(jobs)
         self._rows.clear()
-        _insert_records(self.connection, numbered)
-        self.fed_lanes |= ledger.enqueue(self.connection, self._jobs)
         self._jobs.clear()
 
     def discard(self) -> None:
@@ -222,9 +219,10 @@ class UnitOfWork:
                     new.add(head.submission_id)
         return new
 
-    def _in_dependency_order(self) -> Sequence[tuple[tuple[Table, tuple[str, ...]], list[tuple[Any, ...]]]]:
+    def _in_dependency_order(self) -> Iterator[bulk.Insert]:
         order = _places_of_tables()
-        return sorted(self._rows.items(), key=lambda item: order[item[0][0]])
+        for table, columns in sorted(self._rows, key=lambda key: order[key[0]]):
+            yield bulk.insertion(table, columns, self._rows[table, columns])
 
 
 @cache
@@ -243,14 +241,13 @@ def _places_of_tables() -> Mapping[Table, int]:
     return {table: place for place, table in enumerate(Submission.metadata.sorted_tables)}
 
 
-def _insert_records(connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Write audit records, each of which waits for the sequencer from now on."""
-    types = bulk.column_types(AuditEvent.table(), _EVENT_COLUMNS)
-    if connection.dialect.name == "postgresql":
-        bulk.execute(connection, f", written AS ({_INSERT_EVENTS}) {_INSERT_PENDING}", types, rows)
-    else:  # which can only select within a WITH
-        bulk.execute(connection, _INSERT_EVENTS, types, rows)
-        bulk.execute(connection, _INSERT_PENDING, {"id": "uuid"}, [row[:1] for row in rows])
+def _records(rows: Sequence[tuple[Any, ...]]) -> Sequence[bulk.Insert]:
+    """Audit records, each of which waits for the sequencer from now on."""
+    waiting = [row[:1] for row in rows]
+    return [
+        bulk.insertion(AuditEvent.table(), _EVENT_COLUMNS, rows),
+        bulk.insertion(AuditPending.table(), ("event_id",), waiting),
+    ]
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """One worker: drains lanes when a message says so, and looks by itself every few seconds: no message matters."""
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -19,6 +20,11 @@ from tasks.sequencing import Sequencing
 from tasks.wake import Waker
 
 log = structlog.get_logger(__name__)
+
+LOOKING_SHARE = 0.1
+"""Of the time, at most, goes into looking for lanes with work: it takes long while an old snapshot is open."""
+LONGEST_REST_SECONDS = 30.0
+"""Between two looks, however long the last one took."""
 
 
 class Worker:
@@ -51,6 +57,7 @@ class Worker:
             stopping=self._stop.is_set,
             serves=self._serves,
         )
+        self._rest_seconds = context.settings.poll_seconds
         self._poll = threading.Thread(target=self._poll_until_stopped, name="poll", daemon=True)
 
     def start(self) -> None:
@@ -88,14 +95,18 @@ class Worker:
 
     def _poll_until_stopped(self) -> None:
         while not self._stop.is_set():
+            self._rest_seconds = self._context.settings.poll_seconds
             self._guarded(self._look)
             # Beat sends the sweep on time; a worker steps in when it is overdue.
             self._guarded(lambda: self._sweep(self._context.settings.sweep_seconds * 2))
-            self._stop.wait(self._context.settings.poll_seconds)
+            self._stop.wait(self._rest_seconds)
 
     def _look(self) -> None:
         with self._context.database.read() as connection:
+            started = time.monotonic()
             due = ledger.due_lanes(connection, sorted(self._serves))
+            took = time.monotonic() - started
+        self._rest_seconds = max(self._rest_seconds, min(took / LOOKING_SHARE, LONGEST_REST_SECONDS))
         for lane in sorted(due):
             if self._busy.acquire(blocking=False):
                 try:

@@ -25,6 +25,7 @@ from pipeline.engine.stage import Done, Failed, LaneFailure, Verdict, whereabout
 from pipeline.failpoints import Failpoint, reach
 from pipeline.keys import Keys
 from pipeline.ledger import ClaimedJob
+from pipeline.low_water import LowWater
 from pipeline.unit_of_work import UnitOfWork, begin
 
 log = structlog.get_logger(__name__)
@@ -39,7 +40,7 @@ FINISH_MARGIN_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one claim came to. `may_be_more`: it was full, or left rows that are each claimed by themselves."""
+    """What one claim came to. `may_be_more`: it was full, or held some of what a dead worker left behind."""
 
     jobs: int
     fed_lanes: frozenset[str]
@@ -59,6 +60,7 @@ class Engine:
     serves: frozenset[str] = field(default_factory=frozenset)
     """The lanes this process consumes, which it serves straight on without a message."""
     _paces: dict[str, Pace] = field(default_factory=lambda: defaultdict(Pace))
+    _low_waters: dict[str, LowWater] = field(default_factory=lambda: defaultdict(LowWater))
 
     def drain(self, name: str) -> int:
         """Work on a lane, then on lanes it fed, until a claim comes back short or the time is up.
@@ -97,30 +99,36 @@ class Engine:
         size = pace.batch_size(lane.batch_size)
         lease = Lease.starting_now(self.lease_seconds or lane.lease_seconds)
         with self.database.write_soon() as connection:
-            jobs = ledger.claim(connection, lane.name, size, lease.seconds)
-            items, unloaded = _load(lane, connection, jobs)
+            jobs = ledger.claim(connection, lane.name, size, lease.seconds, self._low_waters[lane.name])
+            suspects = [job for job in jobs if job.isolated]
+            others = [job for job in jobs if not job.isolated]
+            items, unloaded = _load(lane, connection, others)
         if not jobs:
             return Batch(0, frozenset(), may_be_more=False)
         reach(Failpoint.DRAIN_AFTER_CLAIM, lane.name)
         full = len(jobs) == size
         if full:
             self.wake(lane.name)  # more than this worker can hold: call a second one before working
-        # A row that a dead worker left behind is worked on alone, after the others are safe.
-        alone = [job for job in jobs if job.isolated]
-        fed = self._run_portion(lane, [job for job in jobs if not job.isolated], items, unloaded, lease)
-        for job in alone:
-            if self._rests(lane):
-                with self.database.write() as connection:
-                    _give_back(connection, [job], "lane paused")
-            else:
-                fed |= self._run_portion(lane, [job], items, unloaded, lease)
+        fed = self._run_portion(lane, others, items, unloaded, lease)
+        if suspects:
+            fed |= self._run_suspects(lane, suspects, lease)
         pace.note(len(jobs), time.monotonic() - lease.started)
-        return Batch(len(jobs), frozenset(fed), may_be_more=full or bool(alone))
+        return Batch(len(jobs), frozenset(fed), may_be_more=full or bool(suspects))
 
-    def _rests(self, lane: Lane) -> bool:
-        """Whether the lane was paused while its batch was worked on."""
-        with self.database.read() as connection:
-            return ledger.is_paused(connection, lane.name)
+    def _run_suspects(self, lane: Lane, jobs: list[ClaimedJob], lease: Lease) -> set[str]:
+        """Work on what a dead worker left behind, once the others are safe. Not even read before: that may kill."""
+        try:
+            with self.database.write() as connection:
+                if ledger.is_paused(connection, lane.name):
+                    _give_back(connection, jobs, "lane paused")
+                    return set()
+                items, unloaded = _load(lane, connection, jobs)
+        except DBAPIError as error:
+            if not is_transient(error):
+                raise
+            log.warning("database unavailable", lane=lane.name, **whereabouts(error))
+            return set()
+        return self._run_portion(lane, jobs, items, unloaded, lease)
 
     def _run_portion(
         self,

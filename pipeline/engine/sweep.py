@@ -4,6 +4,9 @@ Idempotent, and one at a time: a turn is taken by a conditional update of a `hea
 databases, which also makes the sweep's age visible. Every worker offers to sweep, so no single process matters.
 """
 
+import math
+import uuid
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,6 +14,7 @@ from typing import TypeVar
 
 import structlog
 from sqlalchemy import Connection, select
+from uuid_utils.compat import uuid7
 
 from pipeline import bulk
 from pipeline.audit import actions
@@ -28,7 +32,9 @@ from pipeline.unit_of_work import UnitOfWork, begin
 log = structlog.get_logger(__name__)
 
 SWEEP = "sweep"
-BATCH = 500
+BATCH = 1000
+PARTS = 8
+"""Into so many what a dead worker was at is divided, to be worked on again one part at a time: docs/decisions/0040."""
 PUT_OFF_SECONDS = 60.0
 """Until a job that could not be given up is looked at again."""
 
@@ -108,32 +114,70 @@ def _end_expired_leases(unit: UnitOfWork, lanes: Mapping[str, Lane]) -> tuple[in
     connection = unit.connection
     skip = "FOR UPDATE SKIP LOCKED" if connection.dialect.name == "postgresql" else ""
     rows = connection.exec_driver_sql(
-        f"SELECT id FROM job WHERE lease_until < {clock(connection)} ORDER BY id LIMIT {BATCH} {skip}"  # noqa: S608 - our own SQL fragments
+        f"SELECT id, lease_token FROM job WHERE lease_until < {clock(connection)} "  # noqa: S608 - our own SQL fragments
+        f"ORDER BY lease_token, id LIMIT {BATCH} {skip}"
     ).fetchall()
-    expired = [row[0] for row in rows]
+    # How many there are of a claim says who is to blame, so the last one, which may be cut off, waits.
+    whole = [row for row in rows if row[1] != rows[-1][1]] if len(rows) == BATCH else rows
+    expired = [row[0] for row in whole or rows]
     if not expired:
         return 0, 0
     jobs = connection.execute(
         select(Job.table()).where(bulk.is_among(connection, Job.id, expired)).order_by(Job.id)
     ).all()
-    claims = [
-        ClaimedJob(j.id, j.lane, j.submission_id, j.target_id, j.generation, j.attempts, j.isolated, j.lease_token)
-        for j in jobs
-    ]
-    exhausted = [job for job in claims if job.lane in lanes and job.attempts >= lanes[job.lane].maximum_attempts]
-    again = [job for job in claims if job not in exhausted]
+    claims: dict[uuid.UUID, list[ClaimedJob]] = defaultdict(list)
+    for j in jobs:
+        held = ClaimedJob(
+            j.id, j.lane, j.submission_id, j.target_id, j.generation, j.attempts, j.isolated, j.lease_token
+        )
+        claims[held.token].append(held)
+    left_behind = [each for claim in claims.values() for each in _left_behind(claim)]
+    exhausted = [each.job for each in left_behind if _is_exhausted(each, lanes)]
+    again = [each for each in left_behind if each.job not in exhausted]
     bulk.execute(
         connection,
-        "UPDATE job SET lease_until = NULL, lease_token = NULL, isolated = true, last_error = 'lease expired' "
+        "UPDATE job SET lease_until = NULL, lease_token = NULL, isolated = true, last_error = 'lease expired', "
+        "suspicion = coalesce(v.suspicion, job.suspicion), "
+        "attempts = CASE WHEN v.cost = 1 OR job.attempts = 0 THEN job.attempts ELSE job.attempts - 1 END "
         "FROM v WHERE job.id = v.id",
-        {"id": "bigint"},
-        [(job.id,) for job in again],
+        {"id": "bigint", "suspicion": "uuid", "cost": "integer"},
+        [(each.job.id, each.suspicion, int(each.costs_attempt)) for each in again],
     )
     unit.lock(job.submission_id for job in exhausted if job.submission_id)
     given_up = [job for job in exhausted if _is_given_up(unit, lanes[job.lane], job)]
     _put_off(connection, [job for job in exhausted if job not in given_up])
-    unit.fed_lanes |= {job.lane for job in again}
+    unit.fed_lanes |= {each.job.lane for each in again}
     return len(again), len(given_up)
+
+
+@dataclass(frozen=True, slots=True)
+class _LeftBehind:
+    """A job whose worker died. `suspicion` is None if it was not its turn yet: it keeps what it had."""
+
+    job: ClaimedJob
+    suspicion: uuid.UUID | None
+    costs_attempt: bool
+
+
+def _left_behind(claim: Sequence[ClaimedJob]) -> list[_LeftBehind]:
+    """Who of the jobs of one dead claim may have killed their worker, and with whom each is next worked on.
+
+    A worker is at its suspects only after the others of its claim are finished. Only who was alone pays: a poison row
+    is alone in the end, and until then it costs the others no attempt.
+    """
+    was_at = [job for job in claim if not job.isolated] or claim
+    left = [_LeftBehind(job, None, costs_attempt=False) for job in claim if job not in was_at]
+    size = math.ceil(len(was_at) / PARTS)
+    for start in range(0, len(was_at), size):
+        suspicion = uuid7()
+        part = was_at[start : start + size]
+        left += [_LeftBehind(job, suspicion, costs_attempt=len(was_at) == 1) for job in part]
+    return left
+
+
+def _is_exhausted(left: _LeftBehind, lanes: Mapping[str, Lane]) -> bool:
+    lane = lanes.get(left.job.lane)
+    return lane is not None and left.costs_attempt and left.job.attempts >= lane.maximum_attempts
 
 
 def _is_given_up(unit: UnitOfWork, lane: Lane, job: ClaimedJob) -> bool:

@@ -12,8 +12,9 @@ from pipeline.models.base import Base, RowNumber
 class Job(Base):
     """One piece of work for one lane. `lease_token` fences: only the claim that holds it may finish the job.
 
-    A row whose worker died is marked `isolated` by the sweep and next worked on alone, so that a poison row takes
-    only itself down.
+    A row whose worker died is marked `isolated` by the sweep and next worked on apart from others: only with those
+    that share its `suspicion`, a part of what that worker held. Each death makes the part smaller, down to one row, so
+    that a poison row takes only itself down (docs/decisions/0040).
     """
 
     __tablename__ = "job"
@@ -45,6 +46,7 @@ class Job(Base):
     lease_until: Mapped[dt.datetime | None]
     lease_token: Mapped[uuid.UUID | None]
     isolated: Mapped[bool]
+    suspicion: Mapped[uuid.UUID | None] = mapped_column(comment="Shared by isolated rows that are worked on together.")
     last_error: Mapped[str | None]
 
 

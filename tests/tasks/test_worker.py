@@ -1,6 +1,7 @@
 """Workers as threads of this process; as real processes they are tried in `tests/end_to_end`."""
 
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import pytest
 import redis
@@ -14,6 +15,7 @@ from pipeline.intake.accept import accept
 from pipeline.lane_names import LANE_NAMES
 from pipeline.lanes import build_lanes
 from pipeline.models import Referral
+from tasks import worker as tasks_worker
 from tasks.app import create_app
 from tasks.run import UnknownLane, register, run_worker
 from tasks.wake import Waker
@@ -139,6 +141,17 @@ def test_a_lane_that_always_fails_does_not_keep_the_others_from_being_found(
     assert {job.lane for job in jobs(postgresql_context.database)} == {"score", "email"}
     make(serves=frozenset({"email", "score"})).start()
     assert eventually(lambda: statuses(postgresql_context) == {"candidate": 1})
+
+
+@pytest.mark.parametrize(("took", "rest"), [(0.001, 0.05), (2.0, 20.0), (600.0, 30.0)])
+def test_looking_for_work_takes_a_small_share_of_the_time(
+    make: Make, monkeypatch: pytest.MonkeyPatch, took: float, rest: float
+) -> None:
+    worker = make()
+    clock = iter([0.0, took])
+    monkeypatch.setattr(tasks_worker, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    worker._look()
+    assert worker._rest_seconds == pytest.approx(rest)
 
 
 def test_after_stop_it_takes_nothing_more(make: Make, postgresql_context: Context) -> None:

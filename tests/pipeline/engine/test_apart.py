@@ -127,7 +127,8 @@ def test_a_row_that_cannot_be_given_up_keeps_no_other_from_it_and_is_tried_again
 ) -> None:
     poison, exhausted, other = probe.enqueue_new(3)
     frail.bad, frail.unburiable = poison, True
-    probe.claim()
+    for _ in range(3):
+        probe.claim(limit=1)
     spend_attempts(probe, poison, exhausted)
     expire_leases(probe.database)
     swept = probe.sweep()
@@ -150,7 +151,8 @@ def test_rows_that_cannot_be_given_up_do_not_take_the_room_of_others(
     monkeypatch.setattr(engine_sweep, "BATCH", 1)
     poison, other = probe.enqueue_new(2)
     frail.bad, frail.unburiable = poison, True
-    probe.claim()
+    for _ in range(2):
+        probe.claim(limit=1)
     spend_attempts(probe, poison)
     expire_leases(probe.database)
     for _ in range(2):

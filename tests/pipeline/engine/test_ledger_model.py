@@ -5,13 +5,16 @@ What takes time is made to have happened in the database, by whose clock everyth
     pytest tests/pipeline/engine/test_ledger_model.py --hypothesis-profile=long
 """
 
+import itertools
+import math
 import uuid
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any, TypeVar
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -28,11 +31,13 @@ from uuid_utils.compat import uuid7
 from pipeline import ledger
 from pipeline.audit import actions
 from pipeline.db import Database, utc_now
+from pipeline.engine import sweep as engine_sweep
 from pipeline.engine.drain import _give_back
 from pipeline.engine.lease import Lease
 from pipeline.engine.stage import Done, Failed, Verdict
 from pipeline.keys import Keys
 from pipeline.ledger import ClaimedJob, NewJob
+from pipeline.low_water import LowWater
 from pipeline.models import DeadJob, Heartbeat, Job, LanePause
 from pipeline.operations import dead_letters
 from tests.support.probe import MAXIMUM_ATTEMPTS, PROBE, Probe
@@ -42,6 +47,9 @@ FUTURE = "from-the-future"
 """A lane that this version does not know: nothing of it is ever given up."""
 TARGETS = [uuid.UUID(int=number) for number in range(1, 5)]
 SOURCES = {target: "a flood" if number < 3 else f"a trickle {number}" for number, target in enumerate(TARGETS)}
+PARTS = 2
+"""Into which what a dead worker left behind is divided here, where there are few jobs."""
+NEARLY_NEVER = 1e-12
 LATER = 3600.0
 LEASE = 600.0
 STAFF = actions.staff("tests")
@@ -55,12 +63,16 @@ SETTINGS = settings(
 
 @dataclass(slots=True)
 class Due:
-    """A job as it should be. `token` is set while somebody holds it, `lapsed` when that is for longer than agreed."""
+    """A job as it should be. `token` is set while somebody holds it, `lapsed` when that is for longer than agreed.
+
+    `suspicion` is a number of the part of a dead claim with which it is worked on again, while it is `isolated`.
+    """
 
     is_due: bool
     generation: int = 1
     attempts: int = 0
     isolated: bool = False
+    suspicion: int = 0
     token: uuid.UUID | None = None
     lapsed: bool = False
 
@@ -100,6 +112,7 @@ class Model:
     dead: dict[int, Name] = field(default_factory=dict)
     paused: dict[str, Pause] = field(default_factory=dict)
     done: Counter[uuid.UUID] = field(default_factory=Counter)
+    suspicions: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def ask(self, name: Name, *, is_due: bool) -> None:
         if name in self.jobs:
@@ -135,6 +148,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.engine = self.probe.engine()
         self.model = Model()
         self.claims: list[ClaimedJob] = []
+        self.low_water = LowWater(look_back_share=NEARLY_NEVER)
 
     @initialize()
     def begin_with_nothing(self) -> None:
@@ -173,14 +187,8 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(lane=st.sampled_from([PROBE, FUTURE]), limit=st.integers(1, 5))
     def claim(self, lane: str, limit: int) -> None:
-        before = {row.id: row for row in table(self.probe.database, Job.table())}
-        with self.probe.database.write() as connection:
-            claimed = ledger.claim(connection, lane, limit, LEASE)
-        free = [row for row in before.values() if self._is_free(row, lane)]
-        left_behind = [row.id for row in free if row.isolated]
-        may = [row for row in free if row.id not in left_behind[1:]]
+        may, claimed = self._claim(lane, limit)
         taken = {job.id for job in claimed}
-        assert taken <= {row.id for row in may}
         assert len(taken) == len(claimed) == min(limit, len(may))
         sources = {row.source for row in may}
         for source in sources:
@@ -188,12 +196,30 @@ class LedgerMachine(RuleBasedStateMachine):
             mine = [row for row in of_it if row.id in taken]
             assert len(mine) >= min(len(of_it), limit // len(sources))
             assert all(row.due_at >= each.due_at for row in of_it if row.id not in taken for each in mine)
+
+    @rule(limit=st.integers(1, 5))
+    def claim_from_marks(self, limit: int) -> None:
+        """By a process that never looks back but when it finds nothing else: it may overlook something older."""
+        may, claimed = self._claim(PROBE, limit, self.low_water)
+        assert len(claimed) <= limit
+        assert bool(claimed) == bool(may)
+
+    def _claim(self, lane: str, limit: int, low_water: LowWater | None = None) -> tuple[list[Any], list[ClaimedJob]]:
+        """The rows that might be claimed, and the claim."""
+        before = {row.id: row for row in table(self.probe.database, Job.table())}
+        with self.probe.database.write() as connection:
+            claimed = ledger.claim(connection, lane, limit, LEASE, low_water)
+        free = [row for row in before.values() if self._is_free(row, lane)]
+        suspicion = next((self._of(row).suspicion for row in free if row.isolated), None)
+        may = [row for row in free if not row.isolated or self._of(row).suspicion == suspicion]
+        assert {job.id for job in claimed} <= {row.id for row in may}
         assert len({job.token for job in claimed}) <= 1
         for job in claimed:
             due = self.model.jobs[(lane, job.target_id)]
             due.attempts, due.token, due.lapsed = due.attempts + 1, job.token, False
             assert (job.generation, job.attempts, job.isolated) == (due.generation, due.attempts, due.isolated)
         self.claims += claimed
+        return may, claimed
 
     @precondition(lambda self: self._held())
     @rule(data=st.data())
@@ -272,17 +298,24 @@ class LedgerMachine(RuleBasedStateMachine):
             del self.model.paused[lane]
         fed = set(resumed)
         given_back = given_up = 0
-        for (lane, target), job in list(self.model.jobs.items()):
-            if not job.lapsed:
-                continue
-            claim = next(c for c in self.claims if (c.lane, c.target_id, c.token) == (lane, target, job.token))
-            if lane == PROBE and job.attempts >= MAXIMUM_ATTEMPTS:
-                self.model.bury(claim)
-                given_up += 1
-            else:
+        for dead in self._dead_claims():
+            was_at = [claim for claim in dead if not claim.isolated] or dead
+            size = math.ceil(len(was_at) / PARTS)
+            parts = [next(self.model.suspicions) for _ in range(PARTS)]
+            for claim in dead:
+                job = self.model.jobs[(claim.lane, claim.target_id)]
+                is_alone = was_at == [claim]
+                if is_alone and claim.lane == PROBE and job.attempts >= MAXIMUM_ATTEMPTS:
+                    self.model.bury(claim)
+                    given_up += 1
+                    continue
                 job.token, job.lapsed, job.isolated = None, False, True
+                if claim in was_at:
+                    job.suspicion = parts[was_at.index(claim) // size]
+                if not is_alone:
+                    job.attempts = max(job.attempts - 1, 0)
                 given_back += 1
-                fed.add(lane)
+                fed.add(claim.lane)
         assert (swept.given_back, swept.given_up, swept.resumed) == (given_back, given_up, len(resumed))
         assert swept.fed_lanes == fed
 
@@ -296,6 +329,21 @@ class LedgerMachine(RuleBasedStateMachine):
         for claim in held:
             self.model.jobs[(claim.lane, claim.target_id)].lapsed = True
         self.sweep()
+
+    @rule(limit=st.integers(1, len(TARGETS)), works=st.booleans())
+    def work_on_what_is_left_behind(self, limit: int, *, works: bool) -> None:
+        """Everything at once is left behind; of a part of it something is done, or given back."""
+        self.ask(PROBE, [(target, 0.0) for target in TARGETS])
+        self.everyone_dies()
+        known = len(self.claims)
+        self.claim(PROBE, limit)
+        claimed = self.claims[known:]
+        if works:
+            self._end_with([Done(job, f"{job.target_id} {uuid7()}") for job in claimed])
+        else:
+            with self.probe.database.write() as connection:
+                _give_back(connection, claimed, "stopped")
+            self._give_back(claimed)
 
     # --- people ---
 
@@ -341,6 +389,15 @@ class LedgerMachine(RuleBasedStateMachine):
         for id_ in ids:
             del self.model.dead[id_]
 
+    def _dead_claims(self) -> list[list[ClaimedJob]]:
+        """What is left of each claim whose lease is over, in the order of ids."""
+        dead: dict[uuid.UUID, list[ClaimedJob]] = defaultdict(list)
+        for claim in sorted(self.claims, key=lambda claim: claim.id):
+            job = self.model.held(claim)
+            if job is not None and job.lapsed:
+                dead[claim.token].append(claim)
+        return list(dead.values())
+
     # --- what always holds ---
 
     @invariant()
@@ -351,12 +408,18 @@ class LedgerMachine(RuleBasedStateMachine):
             for row in table(self.probe.database, Job.table())
         }
         assert jobs == {name: job.as_row for name, job in self.model.jobs.items()}
+        suspected = [row for row in table(self.probe.database, Job.table()) if row.isolated]
+        by_suspicion = _parts(((row.lane, row.target_id), row.suspicion or row.id) for row in suspected)
+        assert by_suspicion == _parts((name, job.suspicion) for name, job in self.model.jobs.items() if job.isolated)
         dead = {row.id: (row.lane, row.target_id) for row in table(self.probe.database, DeadJob.table())}
         assert dead == self.model.dead
         assert self.probe.done() == self.model.done
 
+    def _of(self, row: Any) -> Due:
+        return self.model.jobs[(row.lane, row.target_id)]
+
     def _is_free(self, row: Any, lane: str) -> bool:
-        job = self.model.jobs[(row.lane, row.target_id)]
+        job = self._of(row)
         rests = self.model.paused.get(lane, Pause.OVER) is not Pause.OVER
         return bool(row.lane == lane and not rests and job.is_due and job.token is None)
 
@@ -416,6 +479,14 @@ class LedgerMachine(RuleBasedStateMachine):
             connection.execute(statement)
 
 
+def _parts(named: Iterable[tuple[Name, Any]]) -> set[frozenset[Name]]:
+    """Who has the same suspicion, whatever it is called."""
+    parts: dict[Any, set[Name]] = defaultdict(set)
+    for name, suspicion in named:
+        parts[suspicion].add(name)
+    return {frozenset(part) for part in parts.values()}
+
+
 def _some(of: Sequence[T]) -> st.SearchStrategy[list[T]]:
     return st.lists(st.sampled_from(of), min_size=1, max_size=4, unique=True)
 
@@ -435,7 +506,11 @@ _ENDS: tuple[Callable[[ClaimedJob], Verdict], ...] = (
 )
 
 
-def test_whatever_happens_the_ledger_does_as_its_model(database: Database, keys: Keys) -> None:
+def test_whatever_happens_the_ledger_does_as_its_model(
+    database: Database, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_sweep, "PARTS", PARTS)
+
     class OnThisDatabase(LedgerMachine):
         def __init__(self) -> None:
             super().__init__(database, keys)

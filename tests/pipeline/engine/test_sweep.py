@@ -1,3 +1,6 @@
+import pytest
+
+from pipeline.engine import sweep as engine_sweep
 from pipeline.engine.sweep import sweep
 from pipeline.models import Heartbeat
 from pipeline.unit_of_work import UnitOfWork
@@ -40,3 +43,16 @@ def test_sweeping_twice_changes_nothing_more(probe: Probe) -> None:
     assert swept is not None
     assert (swept.given_back, swept.given_up, swept.resumed) == (0, 0, 0)
     assert jobs(probe.database) == before
+
+
+def test_a_dead_claim_that_the_sweep_has_no_room_for_is_not_judged_by_a_part_of_it(
+    probe: Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One row of it alone would be to blame."""
+    probe.enqueue_new(4)
+    for _ in range(2):
+        probe.claim(limit=2)
+    expire_leases(probe.database)
+    monkeypatch.setattr(engine_sweep, "BATCH", 3)
+    assert [swept.given_back for _ in range(2) if (swept := probe.sweep())] == [2, 2]
+    assert [job.attempts for job in jobs(probe.database)] == [0] * 4
