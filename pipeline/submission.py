@@ -80,7 +80,8 @@ def numbered(part: Part, number: int) -> str:
 
 def new_reference() -> str:
     """A short code for people, such as `CR-7K4M-2QXD`; 40 random bits, and unique in the database."""
-    letters = "".join(secrets.choice(_ALPHABET) for _ in range(8))
+    drawn = secrets.randbits(40)
+    letters = "".join([_ALPHABET[drawn >> shift & 31] for shift in range(0, 40, 5)])
     return f"CR-{letters[:4]}-{letters[4:]}"
 
 

@@ -1,14 +1,15 @@
 """The API that web forms and their owners use: push a submission, ask how it stands."""
 
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+import orjson
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
+from web.direct_route import DirectRoute
 from web.openapi import push_operation
 from web.problems import Problem, ProblemError, standard
 from web.request_id import request_id
@@ -26,40 +27,46 @@ _REFUSAL_STATUS = {
 }
 
 
-async def _bearer_key(  # not a plain function: those are sent through a thread, which costs more than they do
-    found: Annotated[
-        HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_error=False, scheme_name="Key of a source"))
-    ],
-) -> str:
-    if found is None:
-        raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
-    return found.credentials
+_KEY_IS_NEEDED = [Depends(HTTPBearer(auto_error=False, scheme_name="Key of a source"))]
+"""Describes the operations; what they read is `_bearer_key`."""
 
 
-BearerKey = Annotated[str, Depends(_bearer_key)]
+def install_push(app: FastAPI, services: Services) -> None:
+    """The one operation under load, as a route of the application itself."""
+    submissions = f"{services.settings.effective_public_url}/v1/submissions"
+
+    async def push(request: Request) -> Response:
+        """Store a screening submission. Answered once it is durable; processing follows."""
+        key = _bearer_key(request)
+        if media_type(request) != "application/json":
+            raise HTTPException(415)
+        result = await services.intake.accept_json(
+            key, await request.body(), idempotency_key=_idempotency_key(request), request_id=request_id(request)
+        )
+        accepted = _accepted(result)
+        status_url = f"{submissions}/{accepted.submission_id}"
+        document = orjson.dumps(_document(accepted) | {"status_url": status_url})
+        return Response(document, 202, {"Location": status_url}, "application/json")
+
+    app.router.add_api_route(
+        "/v1/submissions",
+        push,
+        methods=["POST"],
+        status_code=202,
+        dependencies=_KEY_IS_NEEDED,
+        openapi_extra=push_operation(services.screening),
+        route_class_override=DirectRoute,
+    )
 
 
 def api_router(services: Services) -> APIRouter:
-    """The routes under `/v1`."""
+    """The other routes under `/v1`."""
     router = APIRouter(prefix="/v1")
 
-    @router.post("/submissions", status_code=202, openapi_extra=push_operation(services.screening))
-    async def push(request: Request, key: BearerKey) -> JSONResponse:
-        """Store a screening submission. Answered once it is durable; processing follows."""
-        if media_type(request) != "application/json":
-            raise HTTPException(415)
-        body = await request.body()
-        result = await services.intake.accept_json(
-            key, body, idempotency_key=_idempotency_key(request), request_id=request_id(request)
-        )
-        accepted = _accepted(result)
-        status_url = f"{services.settings.effective_public_url}/v1/submissions/{accepted.submission_id}"
-        return JSONResponse(_document(accepted) | {"status_url": status_url}, 202, {"Location": status_url})
-
-    @router.get("/submissions/{submission_id}")
-    def status(submission_id: UUID, key: BearerKey) -> JSONResponse:
+    @router.get("/submissions/{submission_id}", dependencies=_KEY_IS_NEEDED)
+    def status(request: Request, submission_id: UUID) -> JSONResponse:
         """How a submission stands; 404 for everybody but the source that created it."""
-        found = services.intake.status(key, submission_id)
+        found = services.intake.status(_bearer_key(request), submission_id)
         if found is None:
             raise HTTPException(404)
         return JSONResponse(
@@ -81,6 +88,13 @@ def api_router(services: Services) -> APIRouter:
         return JSONResponse(_document(_accepted(result)))
 
     return router
+
+
+def _bearer_key(request: Request) -> str:
+    scheme, _, key = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not key:
+        raise HTTPException(401, headers={"WWW-Authenticate": "Bearer"})
+    return key
 
 
 def _idempotency_key(request: Request) -> str | None:

@@ -3,7 +3,7 @@
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 
-from web.api import api_router
+from web.api import api_router, install_push
 from web.body_limit import BodyLimitMiddleware
 from web.events import MAX_EVENTS_BYTES, SENDGRID_EVENTS, events_router
 from web.health import health_router
@@ -45,7 +45,8 @@ def create_app(services: Services) -> FastAPI:
         ],
     )
     problems.install(app)
-    app.include_router(api_router(services))  # first, as routes are tried in turn
+    install_push(app, services)  # first, as routes are tried in turn
+    app.include_router(api_router(services))
     app.include_router(screening_router(services, pages, limit))
     app.include_router(secure_router(services, pages, limit))
     app.include_router(status_link_router(services.new_links, pages, limit))

@@ -1,6 +1,5 @@
 """Takes submissions in from the API, from webhooks and from our own form: who sends, is it readable, keep it."""
 
-import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from uuid import UUID
@@ -120,7 +119,7 @@ class DatabaseIntake:
         outcome = await run_in_threadpool(self._turned_away, arrival, door) if self._is_shut(door) else None
         if outcome is None:
             try:
-                outcome = await asyncio.wrap_future(self._commits.submit(arrival))
+                outcome = await self._commits.kept(arrival)
             except Exception as error:
                 raise as_told(error) from error
         return self._told(arrival, outcome)

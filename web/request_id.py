@@ -8,11 +8,10 @@ from time import perf_counter
 from uuid import uuid4
 
 import structlog
-from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-HEADER = "X-Request-ID"
+_HEADER = b"x-request-id"
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _log = structlog.get_logger("web.access")
 
@@ -37,7 +36,8 @@ class RequestIdMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        scope["request_id"] = uuid4().hex
+        request_id = scope["request_id"] = uuid4().hex
+        header = (_HEADER, request_id.encode())
         started = perf_counter()
         status = 0
 
@@ -45,17 +45,18 @@ class RequestIdMiddleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)[HEADER] = scope["request_id"]
+                message["headers"] = [*message["headers"], header]
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=scope["request_id"]):
-            try:
-                await self.app(scope, receive, send_with_id)
-            finally:
-                _log.info(
-                    "request",
-                    method=scope["method"] if scope["method"] in _METHODS else "other",
-                    route=route_template(scope),
-                    status=status,
-                    duration_ms=round((perf_counter() - started) * 1000, 1),
-                )
+        bound = structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
+            await self.app(scope, receive, send_with_id)
+        finally:
+            _log.info(
+                "request",
+                method=scope["method"] if scope["method"] in _METHODS else "other",
+                route=route_template(scope),
+                status=status,
+                duration_ms=round((perf_counter() - started) * 1000, 1),
+            )
+            structlog.contextvars.reset_contextvars(**bound)

@@ -30,6 +30,7 @@ class SecurityHeadersMiddleware:
         self.app = app
         headers = _HEADERS | ({"Strict-Transport-Security": f"max-age={_ONE_YEAR}"} if https else {})
         self.headers = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
+        self.names = frozenset(name for name, _ in self.headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -38,9 +39,12 @@ class SecurityHeadersMiddleware:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                # A few answers say otherwise: our own static files may be kept, and the mailbox frames an email.
                 said = {name for name, _ in message["headers"]}
-                message["headers"] = [*message["headers"], *(each for each in self.headers if each[0] not in said)]
+                unsaid = self.headers
+                if not said.isdisjoint(self.names):
+                    # A few answers say otherwise: our own static files may be kept, and the mailbox frames an email.
+                    unsaid = [each for each in self.headers if each[0] not in said]
+                message["headers"] = [*message["headers"], *unsaid]
             await send(message)
 
         await self.app(scope, receive, send_with_headers)

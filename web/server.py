@@ -1,5 +1,6 @@
 """The web process: puts the application together over the real core, and serves it until SIGTERM."""
 
+import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -36,8 +37,12 @@ _FINISH_SECONDS = 20
 def run(settings: Settings, broker_url: str) -> None:
     """Serve until SIGTERM or SIGINT, then finish the requests in hand. Raises what `build` raises."""
     configure_logging(settings.log_format)
+    app = build(settings, broker_url)
+    # The collector leaves alone what is there to stay: going over it took a seventh of the processor time under load.
+    gc.collect()
+    gc.freeze()
     uvicorn.run(
-        build(settings, broker_url),
+        app,
         host=settings.host,
         port=settings.port,
         lifespan="on",

@@ -24,6 +24,10 @@ def test_a_push_is_accepted_and_its_status_can_be_asked_by_its_source_only() -> 
     assert (status.status_code, status.json()["reference"]) == (200, pushed["reference"])
     assert client.get(pushed["status_url"], headers={"authorization": "Bearer other"}).status_code == 404
     assert client.get(pushed["status_url"]).status_code == 401
+    for scheme in ("Basic ", "", "Bearer"):
+        other = SOURCE | {"authorization": f"{scheme}{fakes.KEY}"}
+        assert client.post("/v1/submissions", content=BODY, headers=other).status_code == 401
+        assert client.get(pushed["status_url"], headers=other).status_code == 401
 
 
 def test_a_repeat_answers_as_the_first_and_another_body_under_its_key_is_422() -> None:

@@ -97,4 +97,5 @@ def test_static_files_may_be_kept_only_under_their_version() -> None:
     start = page.index("/static/style.css?v=")
     versioned = client().get(page[start : page.index('"', start)])
     assert (versioned.status_code, "immutable" in versioned.headers["cache-control"]) == (200, True)
+    assert "no-store" not in versioned.headers["cache-control"]
     assert client().get("/static/style.css?v=old").headers["cache-control"] == "no-store"

@@ -1,3 +1,4 @@
+import asyncio
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
@@ -78,3 +79,76 @@ def test_what_waits_at_the_end_is_kept_and_who_has_gone_is_not(database: Databas
     commits.close()
     assert last.result(0) == KeyReused("last")
     assert database.batches == [[b"1"], [b"last"]]
+
+
+def test_those_who_wait_in_an_event_loop_are_told_each_what_came_of_its_own(
+    database: Database, commits: GroupCommit
+) -> None:
+    async def run() -> list[Outcome | BaseException]:
+        first = asyncio.ensure_future(commits.kept(Arrival("source", b"1")))
+        assert await asyncio.to_thread(database.begun.wait, 30)
+        others = [asyncio.ensure_future(commits.kept(Arrival("source", body))) for body in (b"2", b"bad", b"3")]
+        await asyncio.sleep(0)
+        assert not any(each.done() for each in (first, *others))
+        database.may_commit.set()
+        return list(await asyncio.wait_for(asyncio.gather(first, *others, return_exceptions=True), 30))
+
+    found = asyncio.run(run())
+    assert [each for each in found if not isinstance(each, BaseException)] == [KeyReused(each) for each in "123"]
+    assert isinstance(found[2], ValueError)
+    assert database.batches == [[b"1"], [b"2", b"bad", b"3"]]
+
+
+def test_who_has_gone_from_an_event_loop_before_the_commit_began_is_not_kept(
+    database: Database, commits: GroupCommit
+) -> None:
+    async def run() -> Outcome:
+        first = asyncio.ensure_future(commits.kept(Arrival("source", b"1")))
+        assert await asyncio.to_thread(database.begun.wait, 30)
+        gone, last = (asyncio.ensure_future(commits.kept(Arrival("source", body))) for body in (b"gone", b"last"))
+        await asyncio.sleep(0)
+        gone.cancel()
+        await asyncio.sleep(0)
+        database.may_commit.set()
+        await asyncio.wait_for(first, 30)
+        return await asyncio.wait_for(last, 30)
+
+    assert asyncio.run(run()) == KeyReused("last")
+    assert database.batches == [[b"1"], [b"last"]]
+
+
+def test_who_goes_during_the_commit_hinders_nobody() -> None:
+    async def run() -> Outcome:
+        loop = asyncio.get_running_loop()
+        may_commit = threading.Event()
+
+        def keep(arrivals: Sequence[Arrival]) -> list[Outcome | Exception]:
+            assert may_commit.wait(30)
+            if len(arrivals) > 1:
+                loop.call_soon_threadsafe(goes.cancel)
+            return [KeyReused(arrival.body.decode()) for arrival in arrivals]
+
+        commits = GroupCommit(keep)
+        first, goes, stays = (
+            asyncio.ensure_future(commits.kept(Arrival("source", body))) for body in (b"1", b"2", b"3")
+        )
+        await asyncio.sleep(0)
+        may_commit.set()
+        await asyncio.wait_for(first, 30)
+        found = await asyncio.wait_for(stays, 30)
+        assert goes.cancelled()
+        await asyncio.to_thread(commits.close)
+        return found
+
+    assert asyncio.run(run()) == KeyReused("3")
+
+
+def test_the_end_of_an_event_loop_does_not_end_the_writer(database: Database, commits: GroupCommit) -> None:
+    async def leave() -> None:
+        waiting = asyncio.ensure_future(commits.kept(Arrival("source", b"1")))
+        assert await asyncio.to_thread(database.begun.wait, 30)
+        assert not waiting.done()
+
+    asyncio.run(leave())
+    database.may_commit.set()
+    assert put(commits, b"after")[0].result(30) == KeyReused("after")
