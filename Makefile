@@ -79,9 +79,12 @@ up: setup ## start everything on this machine and serve until Ctrl-C
 
 # --- developing ------------------------------------------------------------------------------------------------------
 
+# Modules are compiled once, not by each of the hundreds of processes that tests start, whatever the environment says.
+COMPILED_ONCE := PYTHONDONTWRITEBYTECODE= PYTHONPYCACHEPREFIX="$(CURDIR)/$(VENV)/bytecode"
+
 .PHONY: test
 test: setup-dev ## run the tests; ARGS="tests/pipeline -k audit" chooses
-	@$(RUN) pytest -n 2 $(ARGS)
+	@$(COMPILED_ONCE) $(RUN) pytest -n 2 --dist worksteal $(ARGS)
 
 # Package index hosts belong to a machine, not to the project. In brackets, so that this line does not name one.
 HOSTS := py[p]i\.(org|python)|pythonhoste[d]\.org|npmj[s]\.(org|com)|^ *--?(extra-)?i(ndex-url)?[ =]+[a-z]+://

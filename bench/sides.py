@@ -126,6 +126,8 @@ class Side(ABC):
                 workers.wait(lambda: consumers(client) >= WORKERS, "the workers did not connect to the broker")
             yield workers
         finally:
+            for process in started:  # all of them at once: they take their time
+                process.terminate()
             for process in started:
                 processes.stop(process, grace=_STOP_SECONDS)
 

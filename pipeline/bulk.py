@@ -7,6 +7,7 @@ where rows come back, it is as many as fit into one statement.
 statement of the hot path, which is built once for each database.
 """
 
+import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -200,8 +201,8 @@ def _sqlite_rows(types: Mapping[str, str], rows: Sequence[tuple[Any, ...]]) -> l
 
 def _as_sqlite_keeps(kind: str, column: Sequence[Any]) -> Sequence[Any]:
     match kind:
-        case "uuid":
-            return [None if value is None else value.hex for value in column]
+        case "uuid":  # what is refused for not being one is named as it was found
+            return [value.hex if isinstance(value, uuid.UUID) else value for value in column]
         case "timestamptz":  # one unit of work writes one time into all its rows
             known = {value: None if value is None else sqlite_timestamp(value) for value in set(column)}
             return [known[value] for value in column]

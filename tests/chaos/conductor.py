@@ -21,8 +21,6 @@ from tests.chaos.system import System
 K = FaultKind
 _TICK_SECONDS = 0.05
 _UNTIL_IT_RESTARTS_SECONDS = 1.0
-_FAILPOINT_SECONDS = 25.0
-"""So long a process may take until it comes to its failpoint; then it is killed wherever it is."""
 _LONGEST_END_SECONDS = 90.0
 _MAIL_ORDERS = {
     K.MAIL_BUSY: "busy_share",
@@ -30,10 +28,12 @@ _MAIL_ORDERS = {
     K.MAIL_HANGS: "hang_share",
     K.MAIL_RESETS: "reset_share",
     K.MAIL_LATE: "late_share",
+    K.MAIL_SILENT: "silent_share",
 }
 
 
 class State(StrEnum):
+    AWAY = "away"  # was never started
     UP = "up"
     ENDING = "ending"  # asked to
     FROZEN = "frozen"
@@ -51,14 +51,20 @@ class Happened:
 
 
 class Conductor:
-    """To be used from the thread that started the system: its processes die with it."""
+    """To be used from the thread that started the system: its processes die with it.
 
-    def __init__(self, system: System, seed: int) -> None:
+    A process may take `patience_seconds` until it comes to its failpoint; then it is killed wherever it is.
+    """
+
+    def __init__(self, system: System, seed: int, patience_seconds: float) -> None:
         self.log: list[Happened] = []
         self.wrong: list[str] = []
+        self.died_as_planned = 0
         self._system = system
+        self._patience_seconds = patience_seconds
         self._chance = random.Random(f"{seed}:conductor")
         self._states = dict.fromkeys((*system.cast.webs, *system.cast.workers, BEAT), State.UP)
+        self._states |= dict.fromkeys(system.cast.away, State.AWAY)
         self._since = dict.fromkeys(self._states, time.monotonic())
         self._due: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
@@ -69,11 +75,11 @@ class Conductor:
         return Counter(each.fault.kind.value for each in self.log if each.fault is not None)
 
     def perform(self, faults: Sequence[Fault], seconds: float) -> None:
-        """Do what is planned, each at its time from now, for so long."""
+        """Do what is planned, each at its time from now, for so long, and until nobody is to come to a failpoint."""
         began = time.monotonic()
         for fault in faults:
             self._at(began + fault.at, lambda fault=fault: self._do(fault))  # type: ignore[misc]
-        self.watch(lambda: time.monotonic() >= began + seconds)
+        self.watch(lambda: time.monotonic() >= began + seconds and State.DOOMED not in self._states.values())
 
     def watch(self, is_over: Callable[[], bool]) -> None:
         """Go on with what is due, and start again what dies, until it is over."""
@@ -91,10 +97,6 @@ class Conductor:
             act()
         for order in (*_MAIL_ORDERS.values(), "storm"):
             self._end_mail_fault(order)
-        for name, state in self._states.items():
-            if state is State.DOOMED:
-                self._system.kill(name)
-                self._start(name)
         for name in self._system.cast.workers:
             self._system.shift_clock(name, 0.0)
         self._note("everything is healed")
@@ -108,6 +110,9 @@ class Conductor:
         name, system = fault.target, self._system
         if fault.kind is K.CLOCK:
             system.shift_clock(name, fault.amount)
+            return True
+        if fault.kind is K.FAILPOINT and self._states[name] is State.AWAY:
+            self._doom(name, fault.detail)
             return True
         if self._states[name] is not State.UP or system.running.ended(name) is not None:
             return False
@@ -125,8 +130,7 @@ class Conductor:
             case K.FAILPOINT:
                 system.kill(name)
                 system.running.wait(name)
-                system.start(name, fault.detail)
-                self._is_now(name, State.DOOMED)
+                self._doom(name, fault.detail)
             case _:
                 raise AssertionError(fault)
         return True
@@ -188,17 +192,22 @@ class Conductor:
 
     def _look_after_processes(self) -> None:
         for name, state in self._states.items():
-            if state is State.DOWN:
+            if state in {State.AWAY, State.DOWN}:
                 continue
             if (status := self._system.running.ended(name)) is None:
                 self._have_patience(name, state)
                 continue
             end = processes.describe_end(status)
             if state is State.DOOMED and status == EXIT_STATUS:
+                self.died_as_planned += 1
                 self._note(f"{name} came to its failpoint")
             elif state is not State.ENDING or status not in {0, -signal.SIGTERM}:
                 self._note(f"{name}, {state}, {end}")
             self._down(name, self._chance.uniform(0.2, 3.0) if state is State.ENDING else _UNTIL_IT_RESTARTS_SECONDS)
+
+    def _doom(self, name: str, failpoint: str) -> None:
+        self._system.start(name, failpoint)
+        self._is_now(name, State.DOOMED)
 
     def _down(self, name: str, seconds: float) -> None:
         self._is_now(name, State.DOWN)
@@ -220,7 +229,7 @@ class Conductor:
         if state is State.ENDING and waited > _LONGEST_END_SECONDS:
             self.wrong.append(f"{name} did not end within {_LONGEST_END_SECONDS:.0f} s of SIGTERM")
             self._system.kill(name)
-        if state is State.DOOMED and waited > _FAILPOINT_SECONDS:
+        if state is State.DOOMED and waited > self._patience_seconds:
             self._note(f"{name} did not come to its failpoint")
             self._system.kill(name)
             self._down(name, 0.0)

@@ -39,6 +39,7 @@ class FaultKind(StrEnum):
     MAIL_RESETS = "accepted, then reset"
     MAIL_LATE = "answer too late"
     MAIL_AWAY = "connections refused"
+    MAIL_SILENT = "accepted, and never reported on"
 
 
 K = FaultKind
@@ -74,7 +75,7 @@ SEQUENCERS = WORKERS[:2]
 class Fault:
     """`at` and `seconds` (how long it lasts, or until what died is started again) count from the run's beginning.
 
-    `amount` is a share of requests or connections, or a step in seconds; `detail` names a failpoint.
+    `amount` is a share of requests, mails or connections, or a step in seconds; `detail` names a failpoint.
     """
 
     at: float
@@ -93,8 +94,15 @@ class Fault:
 
 Actor = Callable[[random.Random, float], Fault]
 
-_KINDS_OF_MAIL = (K.MAIL_STORM, K.MAIL_BUSY, K.MAIL_ERRORS, K.MAIL_HANGS, K.MAIL_RESETS, K.MAIL_LATE, K.MAIL_AWAY)
-_SHARES = {K.MAIL_BUSY: 0.3, K.MAIL_ERRORS: 0.3, K.MAIL_HANGS: 0.1, K.MAIL_RESETS: 0.15, K.MAIL_LATE: 0.1}
+_SHARES = {
+    K.MAIL_BUSY: 0.3,
+    K.MAIL_ERRORS: 0.3,
+    K.MAIL_HANGS: 0.1,
+    K.MAIL_RESETS: 0.15,
+    K.MAIL_LATE: 0.1,
+    K.MAIL_SILENT: 0.5,
+}
+_KINDS_OF_MAIL = (K.MAIL_STORM, K.MAIL_AWAY, *_SHARES)
 
 
 def _death(chance: random.Random, at: float, target: str, points: Sequence[Failpoint]) -> Fault:

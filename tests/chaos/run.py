@@ -39,6 +39,7 @@ _SOONER = (
 class Size:
     """How long it sends, how many arrivals a second, to which processes, how long to wait.
 
+    It sends on until the processes that are to die at a failpoint have died, each within `patience_seconds`.
     No new ones are sent while more than `most_behind` jobs are left to do.
     """
 
@@ -48,6 +49,7 @@ class Size:
     most_behind: int = 3000
     senders: int = 12
     referees: float = 0.02
+    patience_seconds: float = 25.0
     drain_seconds: float = 900.0
 
 
@@ -78,7 +80,8 @@ def perform(seed: int, faults: Sequence[Fault], size: Size, folder: Path, say: C
     """A whole run under `faults` in `folder`, which is left as it is. Who sends what follows from the seed."""
     outcome = Outcome(seed)
     with System(folder, size.cast) as system:
-        conductor, backlog = Conductor(system, seed), Backlog(system.database_url, size.most_behind)
+        conductor = Conductor(system, seed, size.patience_seconds)
+        backlog = Backlog(system.database_url, size.most_behind)
         client = Client(system.urls, arrivals(seed), size.rate, backlog.is_behind, size.senders)
         addresses = frozenset(f"desk@{name}.example" for name in capacities())
         referees = Referees(system.urls, system.mails, addresses, seed, size.referees)
@@ -161,6 +164,7 @@ def _count(outcome: Outcome, evidence: Evidence, conductor: Conductor, client: C
     outcome.add("tries by answer", _in_words(tries))
     outcome.add("submissions by status", _in_words(classes(evidence)))
     outcome.add("faults", f"{sum(conductor.faults.values())}: {_in_words(conductor.faults)}")
+    outcome.add("died at a failpoint", conductor.died_as_planned)
     outcome.add("mails accepted", len(evidence.mails))
     outcome.add("mails sent once more", sent_once_more(evidence))
     outcome.add("emails by status", _in_words(Counter(email.status for email in evidence.emails.values())))

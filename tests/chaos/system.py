@@ -79,11 +79,15 @@ def network() -> tuple[ProviderDocument, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Cast:
-    """Which processes run, beside beat. `sequencers` are the workers that serve the lane `sequence` too."""
+    """Which processes run, beside beat. `sequencers` are the workers that serve the lane `sequence` too.
+
+    Those that are `away` at first are started when their first fault, death at a failpoint, is due.
+    """
 
     webs: tuple[str, ...] = WEBS
     workers: tuple[str, ...] = WORKERS
     sequencers: tuple[str, ...] = SEQUENCERS
+    away: tuple[str, ...] = ()
     lease_seconds: float = LEASE_SECONDS
 
 
@@ -128,11 +132,12 @@ class System:
         self.running = self._ending.enter_context(
             Running(self.installation, self.redis.celery_url, self._settings(), next(iter(self.ports.values())))
         )
-        for name in (*self.cast.webs, *self.cast.workers, BEAT):
+        present = [name for name in self.cast.workers if name not in self.cast.away]
+        for name in (*self.cast.webs, *present, BEAT):
             self.start(name)
         with httpx.Client(timeout=5, trust_env=False) as client:
             assert within(lambda: all(_is_well(client, url) for url in self.urls)), "the web processes do not serve"
-        assert within(lambda: self.redis.waiting_for_messages() == len(self.cast.workers)), "the workers do not listen"
+        assert within(lambda: self.redis.waiting_for_messages() == len(present)), "the workers do not listen"
 
     @property
     def urls(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from pipeline.context import Context
 from pipeline.db import Database, utc_now
-from pipeline.models import Assessment, Heartbeat, ProviderVersion, Submission
+from pipeline.models import Assessment, Heartbeat, Job, ProviderVersion, Submission
 from tests.config.shipped import ANSWERS
 from tests.end_to_end import haystacks
 from tests.end_to_end.evidence import Evidence, drained
@@ -162,7 +162,10 @@ def odd_requests(client: httpx.Client) -> Iterator[httpx.Response]:
 
 @contextmanager
 def in_the_way(database: Database) -> Iterator[None]:
-    """Inside, no assessment can be recorded: the error's message has the values of the statement."""
+    """Inside, no assessment can be recorded: the error's message has the values of the statement.
+
+    What failed by that is tried again at once.
+    """
     with database.write() as connection:
         ids = connection.execute(select(Submission.id)).scalars().all()
         rows = [{"submission_id": id_, "outcome": "", "network_digest": "", "assessed_at": utc_now()} for id_ in ids]
@@ -172,6 +175,8 @@ def in_the_way(database: Database) -> Iterator[None]:
     finally:
         with database.write() as connection:
             connection.execute(Assessment.table().delete())
+            failed = Job.table().update().where(Job.lane == "score", Job.lease_token.is_(None))
+            connection.execute(failed.values(due_at=utc_now()))
 
 
 @contextmanager

@@ -1,18 +1,22 @@
 """A worker whose clock is wrong does nothing that cannot be undone, and nothing over and over."""
 
 import datetime as dt
+from collections import Counter
 
 import pytest
 
 from pipeline.audit.actions import Action
 from pipeline.context import Context
+from pipeline.db import database_time
 from pipeline.email.kinds import EmailKind
 from pipeline.models import OneTimeCode, Referral
 from pipeline.retention import take_retention_turn
+from pipeline.status import ReferralStatus
 from tests.pipeline.secure_pages.links import PAST, change, referred
 from tests.support.clocks import step_clock
+from tests.support.networks import fitting, put_in_force
 from tests.support.submissions import submit
-from tests.support.work import actions_about, drain, emails, expire_referrals, run_sweep, statuses
+from tests.support.work import actions_about, drain, emails, expire_referrals, run_sweep, statuses, table
 
 YEARS = dt.timedelta(days=3660)
 WRONG = pytest.mark.parametrize("ahead", [YEARS, -YEARS], ids=["ahead", "behind"])
@@ -51,6 +55,42 @@ def test_an_offer_stands_until_the_database_says_that_it_has_ended_and_ends_once
         worked += drain(context, "refer")
     assert worked == 1
     assert actions_about(context, kept.submission_id).count(Action.REFERRAL_EXPIRED) == offered
+
+
+@WRONG
+def test_offers_are_dated_by_the_database_whoever_makes_them(
+    context: Context, monkeypatch: pytest.MonkeyPatch, ahead: dt.timedelta
+) -> None:
+    put_in_force(context, *(fitting(f"p{place}", place) for place in range(1, 6)))
+    submit(context)
+    began = time_of(context)
+    with monkeypatch.context() as scoring:
+        step_clock(scoring, ahead)
+        drain(context)
+    assert offers(context) == {"offered": 3}
+    expire_referrals(context.database)
+    with monkeypatch.context() as referring:
+        step_clock(referring, ahead)
+        run_sweep(context)
+        drain(context)
+    assert offers(context) == {"expired": 3, "offered": 2}
+    settings = context.settings
+    valid = dt.timedelta(days=settings.referral_valid_days)
+    for row in table(context.database, Referral.table()):
+        assert began <= row.created_at <= time_of(context)
+        if row.status == ReferralStatus.OFFERED:
+            assert row.expires_at - row.created_at == valid
+            assert row.expires_at - row.remind_at == dt.timedelta(days=settings.referral_reminder_days)
+
+
+def time_of(context: Context) -> dt.datetime:
+    """The database's own."""
+    with context.database.read() as connection:
+        return database_time(connection)
+
+
+def offers(context: Context) -> Counter[str]:
+    return Counter(row.status for row in table(context.database, Referral.table()))
 
 
 @WRONG

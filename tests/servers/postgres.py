@@ -30,6 +30,9 @@ _SUPERUSER = "careroute"
 _START_SECONDS = 30.0
 _STOP_SECONDS = 20.0
 _LONGEST_FOLDER = 60  # leaves room for a socket's name within the system's limit
+_MEMORY = Path("/dev/shm")  # noqa: S108 - only a parent for a folder of our own, made by mkdtemp
+_MEMORY_NEEDED = 4 << 30
+"""Bytes: many times what a cluster takes, so that several of them leave most to others."""
 
 
 class PostgresFailed(Exception):
@@ -52,12 +55,14 @@ class PostgresServer:
     ) -> None:
         """`binaries` forces a folder with `initdb` and `postgres`; `settings` are further postgresql.conf settings.
 
-        `fsync` off is faster, and loses data only when the machine itself stops. With `certificates` it speaks TLS to
-        who asks for it.
+        `fsync` off is faster, and loses data only when the machine itself stops: they are in memory, if it has room.
+        With `certificates` it speaks TLS to who asks for it.
         """
         self._user = _unprivileged_user()
         self._folder = Path(tempfile.mkdtemp(prefix="careroute-pg-", dir=_open_temporary_folder(self._user)))
-        self._data = self._folder / "data"
+        memory = None if fsync else _folder_in_memory()
+        self._home = self._folder if memory is None else Path(tempfile.mkdtemp(prefix="careroute-pg-", dir=memory))
+        self._data = self._home / "data"
         self.log = self._folder / "log"
         self._binaries = self._usable_by_user(binaries or find_binaries())
         self._port = 0
@@ -71,7 +76,8 @@ class PostgresServer:
             **(self._take(certificates) if certificates else {}),
         }
         if self._user:
-            os.chown(self._folder, self._user.user_id, self._user.group_id)
+            for folder in {self._folder, self._home}:
+                os.chown(folder, self._user.user_id, self._user.group_id)
 
     def __enter__(self) -> Self:
         self.start()
@@ -81,7 +87,8 @@ class PostgresServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        for folder in {self._folder, self._home}:
+            shutil.rmtree(folder, ignore_errors=True)
 
     @property
     def pid(self) -> int | None:
@@ -234,6 +241,14 @@ def _open_temporary_folder(user: processes.User | None) -> Path:
     if len(os.fsencode(chosen)) > _LONGEST_FOLDER or (user and not _is_open(chosen)):
         return Path("/tmp")  # noqa: S108 - only a parent for a folder of our own, made by mkdtemp
     return chosen
+
+
+def _folder_in_memory() -> Path | None:
+    """Where a cluster's files fit into memory, if they do: a database is made there in a tenth of the time."""
+    with contextlib.suppress(OSError):
+        if shutil.disk_usage(_MEMORY).free >= _MEMORY_NEEDED and os.access(_MEMORY, os.W_OK):
+            return _MEMORY
+    return None
 
 
 def _is_open(folder: Path) -> bool:

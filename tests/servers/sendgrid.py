@@ -347,6 +347,8 @@ class SendGridStandIn:
                     self.sometimes(float(value) / 2, Status(503))
                 case _ if order in _SHARES:
                     self.sometimes(float(value), _SHARES[order])
+                case "silent_share" if self.events is not None:
+                    self.events.silent_share = float(value)
                 case "status":
                     self.always(Status(int(value)) if value else None)
         request.answer(200, self.seen())

@@ -159,6 +159,7 @@ class EventWebhook:
 
     told      the events that an endpoint has taken (2xx), in the order they were posted; repeats included
     answers   how many posts had which status; 0 stands for no answer
+    silent_share    of how many of the mails accepted from now on nothing is ever told
     """
 
     def __init__(
@@ -181,6 +182,7 @@ class EventWebhook:
         self.manners = manners or EventManners()
         self.told: list[Event] = []
         self.answers: Counter[int] = Counter()
+        self.silent_share = 0.0
         self._random = random.Random(0)
         self._changed = threading.Condition()
         self._due: list[tuple[float, Event]] = []
@@ -192,6 +194,8 @@ class EventWebhook:
 
     def about(self, mail: Mail) -> None:
         """A mail was accepted: all that will be told about it is planned."""
+        if self.silent_share and self._random.random() < self.silent_share:
+            return
         manners, now = self.manners, time.time()
         planned = []
         for number, name in enumerate(manners.plan(mail)):

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from config.settings import Settings
-from pipeline import ledger
+from pipeline import ledger, rewrapping
 from pipeline.audit import actions
 from pipeline.audit.sequencer import open_sequencer
 from pipeline.audit.signing import load_signer
@@ -26,7 +26,6 @@ from pipeline.lane_names import JOB_LANES
 from pipeline.lanes import build_lanes
 from pipeline.ledger import ClaimedJob
 from pipeline.operations.key_rotation import Rotation
-from pipeline.rewrapping import rewrap
 from pipeline.scoring.geography import place
 from pipeline.unit_of_work import UnitOfWork
 from tasks.app import create_app
@@ -114,11 +113,12 @@ def erase(settings: Settings, submission_id: uuid.UUID) -> None:
 
 
 def rotate(settings: Settings, steps: Sequence[str]) -> None:
-    """Steps of a rotation of the vault keyset: `add`, `promote`, `rewrap`."""
+    """Steps of a rotation of the vault keyset: `add`, `promote`, `rewrap`, which takes them one by one."""
     context, folder = open_context(settings), KeyFolder(settings.effective_keys_dir)
     rotation = Rotation(context.database, context.keys, actions.staff("tests"), folder)
     for step in steps:
         if step == "rewrap":
-            rewrap(context.database, context.keys, actions.staff("tests"), folder)
+            rewrapping.BATCH = 1
+            rewrapping.rewrap(context.database, context.keys, actions.staff("tests"), folder)
         else:
             {"add": rotation.add, "promote": rotation.promote}[step](KeyPurpose.VAULT)

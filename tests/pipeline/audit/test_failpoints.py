@@ -8,11 +8,13 @@ import pytest
 
 from config.settings import PREFIX, ROOT
 from pipeline.failpoints import EXIT_STATUS, VARIABLE, Failpoint
+from pipeline.models import AuditPending
 from tests.support.crashing import crash
 from tests.support.installations import Installation
 from tests.support.lives import sequence as sequence_and_sign
 from tests.support.log import check_log, record, sequence
 from tests.support.submissions import submit
+from tests.support.work import table
 
 SEQUENCER = """
 from config.settings import Settings
@@ -22,17 +24,22 @@ sequence(Settings())
 OURS = [point for point in Failpoint if point.split(":")[0] in {"sequencer", "signing", "anchor"}]
 
 
+@pytest.mark.parametrize("grows", [False, True], ids=["no news", "news"])
 @pytest.mark.parametrize("failpoint", OURS)
 def test_killed_at_any_step_there_is_no_gap_and_no_repeat(
-    sqlite_installation: Installation, failpoint: Failpoint
+    sqlite_installation: Installation, failpoint: Failpoint, *, grows: bool
 ) -> None:
+    """Whether or not something was recorded until the next one comes."""
     context = sqlite_installation.context()
     submission_id = submit(context).submission_id
     assert sequence(context) is not None
     record(context, submission_id, None)
     crash(failpoint, sequence_and_sign, context.settings)
+    if grows:
+        record(context, submission_id)
     sequence(context)
     check_log(context)
+    assert not table(context.database, AuditPending.table())
     record(context, submission_id)
     assert sequence(context) is not None
     check_log(context)
