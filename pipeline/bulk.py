@@ -75,30 +75,30 @@ def insert(
 
 
 @dataclass(frozen=True, slots=True)
-class Insert:
-    """Rows for one table. `body` reads them from relation `{v}` with the columns of `types`."""
+class Change:
+    """Of one table, by `body`, which reads its rows from relation `{v}` with the columns of `types`."""
 
     body: str
     types: Mapping[str, str]
     rows: Sequence[tuple[Any, ...]]
 
 
-def insertion(table: Table, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> Insert:
+def insertion(table: Table, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> Change:
     """Rows as they are, in the order of `columns`."""
-    return Insert(_insert_as_they_are(table, columns), column_types(table, columns), rows)
+    return Change(_insert_as_they_are(table, columns), column_types(table, columns), rows)
 
 
-def insert_all(connection: Connection, inserts: Iterable[Insert]) -> None:
-    """Insert into several tables, given in such an order that each comes after those it refers to.
+def write_all(connection: Connection, changes: Iterable[Change]) -> None:
+    """Change several tables, given in such an order that each comes after those it refers to.
 
     On PostgreSQL by one statement, since the way there and back costs more than the few rows of a request: references
     between its tables are checked at its end.
     """
-    wanted = [each for each in inserts if each.rows]
+    wanted = [each for each in changes if each.rows]
     if not wanted:
         return
     if connection.dialect.name == "postgresql":
-        statement = _insert_into_all(tuple((each.body, tuple(each.types.items())) for each in wanted))
+        statement = _write_into_all(tuple((each.body, tuple(each.types.items())) for each in wanted))
         arrays = [array for each in wanted for array in _arrays(each.types, each.rows)]
         connection.exec_driver_sql(statement, tuple(arrays))
         return
@@ -113,7 +113,7 @@ def _insert_as_they_are(table: Table, columns: tuple[str, ...]) -> str:
 
 
 @cache
-def _insert_into_all(inserts: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]) -> str:
+def _write_into_all(inserts: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]) -> str:
     relations = [_relation(f"v{place}", types) for place, (_, types) in enumerate(inserts)]
     *others, last = (body.format(v=f"v{place}") for place, (body, _) in enumerate(inserts))
     return f"WITH {', '.join([*relations, *(f'i{place} AS ({each})' for place, each in enumerate(others))])} {last}"

@@ -64,7 +64,7 @@ class Retry:
 def enqueue(connection: Connection, jobs: Iterable[NewJob]) -> set[str]:
     """Ask for work; returns the lanes that have work due now."""
     wanted = merged(jobs)
-    bulk.insert_all(connection, [asking(connection, wanted)])
+    bulk.write_all(connection, [asking(connection, wanted)])
     return fed(wanted)
 
 
@@ -83,7 +83,7 @@ def fed(jobs: Iterable[NewJob]) -> set[str]:
     return {job.lane for job in jobs if job.delay_seconds <= 0}
 
 
-def asking(connection: Connection, jobs: Sequence[NewJob]) -> bulk.Insert:
+def asking(connection: Connection, jobs: Sequence[NewJob]) -> bulk.Change:
     """What asks for work that was `merged`.
 
     A job that is already there gets a higher generation and the earlier due time: if it is being worked on, its
@@ -91,7 +91,7 @@ def asking(connection: Connection, jobs: Sequence[NewJob]) -> bulk.Insert:
     """
     now, due = clock(connection), clock_after(connection, "delay")
     least = "least" if connection.dialect.name == "postgresql" else "min"
-    return bulk.Insert(
+    return bulk.Change(
         "INSERT INTO job (lane, source, target_id, submission_id, generation, attempts, due_at, created_at, isolated) "  # noqa: S608 - our own SQL fragments
         f"SELECT lane, source, target_id, submission_id, 1, 0, {due}, {now}, false FROM {{v}} WHERE true "
         "ON CONFLICT (lane, target_id) DO UPDATE SET generation = job.generation + 1, attempts = 0, "

@@ -9,9 +9,10 @@ import uuid
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
 from email_validator import EmailNotValidError, validate_email
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Select, select
 
 from pipeline import bulk
 from pipeline.audit.actions import Action, Actor, Detail
@@ -77,13 +78,18 @@ def read_suppressions(connection: Connection, addresses: Collection[bytes]) -> S
     """Which of the addresses are suppressed, for which class, and why: of several reasons the one that says most."""
     if not addresses:
         return {}
-    columns = select(Suppression.address_index, Suppression.mail_class, Suppression.reason)
-    rows = connection.execute(columns.where(bulk.is_among(connection, Suppression.address_index, addresses)))
+    rows = connection.execute(_reading(connection.dialect.name), {"addresses": list(addresses)})
     found: dict[tuple[bytes, MailClass], Reason] = {}
     for row in rows:
         key, reason = (bytes(row.address_index), MailClass(row.mail_class)), Reason(row.reason)
         found[key] = min(reason, found.get(key, reason), key=_RANK.__getitem__)
     return found
+
+
+@cache
+def _reading(dialect: str) -> Select[bytes, str, str]:
+    columns = select(Suppression.address_index, Suppression.mail_class, Suppression.reason)
+    return columns.where(bulk.is_one_of(dialect, Suppression.address_index, "addresses"))
 
 
 def suppress(

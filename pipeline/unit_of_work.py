@@ -27,6 +27,11 @@ from pipeline.status import SubmissionStatus, check_submission
 
 SYSTEM_SERIES = "system"
 _EVENT_COLUMNS = (*COLUMNS, "leaf_hash", "mac")
+_CHANGE_HEADS = (
+    "UPDATE submission SET audit_seq = {v}.audit_seq, status = {v}.status, status_changed_at = "
+    "CASE WHEN submission.status = {v}.status THEN submission.status_changed_at ELSE {v}.changed_at END "
+    "FROM {v} WHERE submission.id = {v}.id"
+)
 _HEAD_TYPES = {"id": "uuid", "status": "text", "audit_seq": "integer", "changed_at": "timestamptz"}
 
 
@@ -142,10 +147,10 @@ class UnitOfWork:
     def flush(self) -> None:
         """Write all that was collected so far."""
         numbered = self._number_entries()
-        self._write_heads()
+        heads = self._change_of_heads()
         jobs = ledger.merged(self._jobs)
         asking = ledger.asking(self.connection, jobs)
-        bulk.insert_all(self.connection, [*self._in_dependency_order(), *_records(numbered), asking])
+        bulk.write_all(self.connection, [heads, *self._in_dependency_order(), *_records(numbered), asking])
         self.fed_lanes |= ledger.fed(jobs)
         self._rows.clear()
         self._jobs.clear()
@@ -187,7 +192,7 @@ class UnitOfWork:
         last: int = found[0][0]
         return last - by
 
-    def _write_heads(self) -> None:
+    def _change_of_heads(self) -> bulk.Change:
         new = self._new_heads()
         changed = [
             (head.submission_id, head.status.value, head.audit_seq, self.now)
@@ -196,14 +201,7 @@ class UnitOfWork:
         ]
         for head in self.heads.values():
             head.changed = False
-        bulk.execute(
-            self.connection,
-            "UPDATE submission SET audit_seq = v.audit_seq, status = v.status, status_changed_at = "
-            "CASE WHEN submission.status = v.status THEN submission.status_changed_at ELSE v.changed_at END "
-            "FROM v WHERE submission.id = v.id",
-            _HEAD_TYPES,
-            changed,
-        )
+        return bulk.Change(_CHANGE_HEADS, _HEAD_TYPES, changed)
 
     def _new_heads(self) -> set[uuid.UUID]:
         """Finish the collected rows of new submissions, which carry their numbers from the start."""
@@ -219,7 +217,7 @@ class UnitOfWork:
                     new.add(head.submission_id)
         return new
 
-    def _in_dependency_order(self) -> Iterator[bulk.Insert]:
+    def _in_dependency_order(self) -> Iterator[bulk.Change]:
         order = _places_of_tables()
         for table, columns in sorted(self._rows, key=lambda key: order[key[0]]):
             yield bulk.insertion(table, columns, self._rows[table, columns])
@@ -241,7 +239,7 @@ def _places_of_tables() -> Mapping[Table, int]:
     return {table: place for place, table in enumerate(Submission.metadata.sorted_tables)}
 
 
-def _records(rows: Sequence[tuple[Any, ...]]) -> Sequence[bulk.Insert]:
+def _records(rows: Sequence[tuple[Any, ...]]) -> Sequence[bulk.Change]:
     """Audit records, each of which waits for the sequencer from now on."""
     waiting = [row[:1] for row in rows]
     return [

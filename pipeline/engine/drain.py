@@ -38,6 +38,16 @@ FINISH_MARGIN_SECONDS = 5.0
 """Left of a lease when the last attempt to finish begins: waiting for a connection may take as long."""
 
 
+_Items = Mapping[int, object]
+"""What a stage has read for each job, by the job's id."""
+_Unloaded = Mapping[int, Failed]
+_Load = Callable[[Lane, Connection, Sequence[ClaimedJob]], tuple[_Items, _Unloaded]]
+
+
+class _NotLoaded(Exception):
+    """What the stage needs could not be read for all jobs of a claim at once."""
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """What one claim came to. `may_be_more`: it was full, or held some of what a dead worker left behind."""
@@ -98,22 +108,28 @@ class Engine:
         pace = self._paces[lane.name]
         size = pace.batch_size(lane.batch_size)
         lease = Lease.starting_now(self.lease_seconds or lane.lease_seconds)
-        with self.database.write_soon() as connection:
-            jobs = ledger.claim(connection, lane.name, size, lease.seconds, self._low_waters[lane.name])
-            suspects = [job for job in jobs if job.isolated]
-            others = [job for job in jobs if not job.isolated]
-            items, unloaded = _load(lane, connection, others)
+        try:
+            jobs, items, unloaded = self._claim(lane, size, lease, _load_together)
+        except _NotLoaded:
+            jobs, items, unloaded = self._claim(lane, size, lease, _load_row_by_row)
         if not jobs:
             return Batch(0, frozenset(), may_be_more=False)
         reach(Failpoint.DRAIN_AFTER_CLAIM, lane.name)
         full = len(jobs) == size
         if full:
             self.wake(lane.name)  # more than this worker can hold: call a second one before working
-        fed = self._run_portion(lane, others, items, unloaded, lease)
+        suspects = [job for job in jobs if job.isolated]
+        fed = self._run_portion(lane, [job for job in jobs if not job.isolated], items, unloaded, lease)
         if suspects:
             fed |= self._run_suspects(lane, suspects, lease)
         pace.note(len(jobs), time.monotonic() - lease.started)
         return Batch(len(jobs), frozenset(fed), may_be_more=full or bool(suspects))
+
+    def _claim(self, lane: Lane, size: int, lease: Lease, load: _Load) -> tuple[list[ClaimedJob], _Items, _Unloaded]:
+        """Up to `size` jobs, and what those of them need that are no suspects. Raises what `load` does."""
+        with self.database.write_soon() as connection:
+            jobs = ledger.claim(connection, lane.name, size, lease.seconds, self._low_waters[lane.name])
+            return jobs, *load(lane, connection, [job for job in jobs if not job.isolated])
 
     def _run_suspects(self, lane: Lane, jobs: list[ClaimedJob], lease: Lease) -> set[str]:
         """Work on what a dead worker left behind, once the others are safe. Not even read before: that may kill."""
@@ -122,7 +138,7 @@ class Engine:
                 if ledger.is_paused(connection, lane.name):
                     _give_back(connection, jobs, "lane paused")
                     return set()
-                items, unloaded = _load(lane, connection, jobs)
+                items, unloaded = _load_row_by_row(lane, connection, jobs)
         except DBAPIError as error:
             if not is_transient(error):
                 raise
@@ -272,22 +288,27 @@ def _give_back(connection: Connection, jobs: Sequence[ClaimedJob], reason: str) 
     ledger.release(connection, again)
 
 
-def _load(
-    lane: Lane, connection: Connection, jobs: Sequence[ClaimedJob]
-) -> tuple[Mapping[int, object], Mapping[int, Failed]]:
-    """What the stage needs of each job, and the jobs of which it could not be had: they fail, not the batch.
+def _load_together(lane: Lane, connection: Connection, jobs: Sequence[ClaimedJob]) -> tuple[_Items, _Unloaded]:
+    """What the stage needs of each job. Raises `_NotLoaded` if that of some job cannot be had.
 
-    Under savepoints: what the database refuses to read must not undo the claim.
+    The claim is undone with it, and made again. A savepoint, two round trips, would be needed nearly never.
     """
     if not jobs:
         return {}, {}
     try:
-        with connection.begin_nested():
-            return lane.stage.load(connection, jobs), {}
+        return lane.stage.load(connection, jobs), {}
     except Exception as error:
         if is_transient(error):
             raise
         log.error("loading failed, going row by row", lane=lane.name, **whereabouts(error))
+        raise _NotLoaded from error
+
+
+def _load_row_by_row(lane: Lane, connection: Connection, jobs: Sequence[ClaimedJob]) -> tuple[_Items, _Unloaded]:
+    """As `_load_together`, and the jobs of which it cannot be had: they fail, not the batch.
+
+    Under savepoints: what the database refuses to read must not undo the claim.
+    """
     items: dict[int, object] = {}
     failed: dict[int, Failed] = {}
     for job in jobs:

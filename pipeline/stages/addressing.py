@@ -4,9 +4,10 @@ import datetime as dt
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, literal_column, select
+from sqlalchemy import Connection, Select, literal_column, select
 
 from config.providers import ProviderDocument
 from config.screening import DataClass
@@ -73,23 +74,7 @@ class Addressing:
         """The letters of those emails that have something left to do. Of an erased submission they have no key: one
         that says nothing but the reference can still be sent, and what became of the others is still to be settled.
         """
-        rows = connection.execute(
-            select(
-                Email.id,
-                Email.attempt_id,
-                Email.transport,
-                Email.status,
-                Email.detail,
-                Email.kind,
-                Email.language,
-                Email.recipient,
-                Email.subject_id,
-                Email.submission_id,
-                PersonIndex.email.label("person_index"),
-            )
-            .outerjoin(PersonIndex, PersonIndex.submission_id == Email.submission_id)
-            .where(bulk.is_among(connection, Email.id, email_ids), bulk.is_among(connection, Email.status, WAITING))
-        ).all()
+        rows = connection.execute(_reading(connection.dialect.name), {"ids": list(email_ids)}).all()
         sealed = read_sealed(connection, {row.submission_id for row in rows}, self._parts)
         referrals = _referrals(connection, [row.subject_id for row in rows if row.kind in _ABOUT_OPEN_REFERRALS])
         spent = _spent_codes(connection, [row.subject_id for row in rows if row.kind == EmailKind.ONE_TIME_CODE])
@@ -146,6 +131,27 @@ class Addressing:
     def _indexes(self, providers: Mapping[str, ProviderDocument | None]) -> dict[str, bytes]:
         vault = self._context.vault
         return {to: address_index(vault, each.contact.email) for to, each in providers.items() if each is not None}
+
+
+@cache
+def _reading(dialect: str) -> Select[*tuple[Any, ...]]:
+    return (
+        select(
+            Email.id,
+            Email.attempt_id,
+            Email.transport,
+            Email.status,
+            Email.detail,
+            Email.kind,
+            Email.language,
+            Email.recipient,
+            Email.subject_id,
+            Email.submission_id,
+            PersonIndex.email.label("person_index"),
+        )
+        .outerjoin(PersonIndex, PersonIndex.submission_id == Email.submission_id)
+        .where(bulk.is_one_of(dialect, Email.id, "ids"), Email.status.in_(WAITING))
+    )
 
 
 def _person_index(row: Any) -> bytes | None:

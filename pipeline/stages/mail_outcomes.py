@@ -3,9 +3,10 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, Select, select
 
 from pipeline import bulk
 from pipeline.audit.actions import Action, Detail
@@ -159,9 +160,14 @@ def _about(row: Row[Any]) -> dict[Detail, DetailValue]:
 def _read(connection: Connection, email_ids: Sequence[uuid.UUID]) -> Mapping[uuid.UUID, Any]:
     if not email_ids:
         return {}
-    columns = select(Email.id, Email.kind, Email.status, Email.attempt_id)
-    rows = connection.execute(columns.where(bulk.is_among(connection, Email.id, email_ids)))
+    rows = connection.execute(_reading(connection.dialect.name), {"ids": list(email_ids)})
     return {row.id: row for row in rows}
+
+
+@cache
+def _reading(dialect: str) -> Select[uuid.UUID, str, str, uuid.UUID | None]:
+    columns = select(Email.id, Email.kind, Email.status, Email.attempt_id)
+    return columns.where(bulk.is_one_of(dialect, Email.id, "ids"))
 
 
 def _write_outcomes(connection: Connection, rows: Sequence[tuple[object, ...]]) -> None:
