@@ -246,7 +246,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", choices=PARTS, help="measure one part; the others stay as they were written")
     parser.add_argument("--output", type=Path, default=RESULTS, help="the file written (bench/RESULTS.md)")
     pipeline = parser.add_argument_group("pipeline")
-    pipeline.add_argument("--submissions", type=int, default=2000, help="backlog for Careroute (2000)")
+    pipeline.add_argument("--submissions", type=int, default=6000, help="backlog for Careroute (6000)")
     pipeline.add_argument("--tuned-submissions", type=int, default=600, help="backlog for the tuned side (600)")
     pipeline.add_argument("--textbook-submissions", type=int, default=300, help="backlog for the textbook (300)")
     pipeline.add_argument("--repeats", type=int, default=3, help="rounds of each side, in turn (3)")

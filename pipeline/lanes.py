@@ -22,12 +22,12 @@ def build_lanes(context: Context) -> Mapping[str, Lane]:
     setting that cannot work.
     """
     deliver = DeliverStage(context, open_transport(context.settings))
-    email = Lane("email", deliver, batch_size=384, lease_seconds=180, maximum_attempts=14)
+    email = Lane("email", deliver, batch_size=768, lease_seconds=180, maximum_attempts=14)
     lanes = (
         email,
-        Lane("score", ScoreStage(context), batch_size=250, lease_seconds=60, maximum_attempts=5),
+        Lane("score", ScoreStage(context), batch_size=400, lease_seconds=60, maximum_attempts=5),
         Lane("refer", ReferStage(context), batch_size=100, lease_seconds=60, maximum_attempts=5),
-        Lane("validate", ValidateStage(context), batch_size=250, lease_seconds=60, maximum_attempts=5),
+        Lane("validate", ValidateStage(context), batch_size=400, lease_seconds=60, maximum_attempts=5),
         Lane("receipts", ReceiveStage(), batch_size=250, lease_seconds=60, maximum_attempts=8),
     )
     lease = context.settings.lease_seconds or email.lease_seconds

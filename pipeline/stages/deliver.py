@@ -49,7 +49,7 @@ from pipeline.unit_of_work import UnitOfWork, begin
 MARGIN_SECONDS = 5.0
 ROUNDS = 4
 """How many calls one connection makes in a slice: more marks are fewer commits, and more in doubt if we die."""
-LOCAL_SLICE = 384
+LOCAL_SLICE = 768
 """How many emails go to a transport of this machine between two commits. None is ever in doubt and no call is waited
 for, so it is all that is claimed at a time: what a commit costs is shared by as many as there are."""
 AGAIN_SECONDS = 5.0
