@@ -72,7 +72,7 @@ def read_email(raw: object) -> str:
     text = _text(raw, _LONGEST_EMAIL)
     local, _, domain = text.rpartition("@")
     try:
-        if _PLAIN_LOCAL_PART.fullmatch(local):
+        if _PLAIN_LOCAL_PART.fullmatch(local) and domain.isascii():
             address = f"{local}@{_mail_domain(domain)}"
             if len(address) <= _LONGEST_EMAIL:
                 return address

@@ -1,4 +1,5 @@
 import datetime as dt
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -184,9 +185,16 @@ def test_nothing_is_published_over_what_nobody_saw(context: Context) -> None:
     assert in_force(context).revision == revision
 
 
+def a_moment_that_passes() -> dt.datetime:
+    """Now, and over when this returns: the clock of SQLite shows milliseconds."""
+    moment = utc_now()
+    time.sleep(0.005)
+    return moment
+
+
 def test_as_long_as_nothing_changes_one_short_statement_is_all_it_costs(context: Context) -> None:
     put(context, fitting("a", name="old"))
-    past = utc_now()
+    past = a_moment_that_passes()
     put(context, fitting("a", name="new"))
     later = utc_now() + dt.timedelta(days=9)
     put(context, fitting("a", name="later"), at=later)
@@ -201,7 +209,7 @@ def test_as_long_as_nothing_changes_one_short_statement_is_all_it_costs(context:
 
 def test_a_revision_and_a_time_name_the_same_versions_for_ever(context: Context) -> None:
     put(context, fitting("a", name="one"), fitting("b"))
-    at = utc_now()
+    at = a_moment_that_passes()
     put(context, fitting("c"), at=at + dt.timedelta(days=1))
     with context.database.read() as connection:
         revision = revision_at(connection, at)

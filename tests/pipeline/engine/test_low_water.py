@@ -19,6 +19,8 @@ from pipeline.low_water import LAG, LOOK_BACK_SHARE, LowWater
 from pipeline.models import Job
 from tests.support.probe import PROBE, Probe
 
+JUST_NOW = dt.timedelta(milliseconds=10)
+"""Ago: the clock of SQLite shows milliseconds, so what is due at this very moment may not be due yet."""
 HOUR = dt.timedelta(hours=1)
 LONG = 600.0
 """Seconds after which any look back is followed by another."""
@@ -82,12 +84,12 @@ def test_what_is_older_than_the_mark_waits_only_until_the_next_look_back(
 
 
 def test_a_source_that_is_new_waits_only_until_the_next_look_back(marking: Marking, monotonic: list[float]) -> None:
-    trickle = marking.enqueue_due(dt.timedelta(), "a trickle")
+    trickle = marking.enqueue_due(JUST_NOW, "a trickle")
     flood = [marking.enqueue_due(0.5 * HOUR) for _ in range(4)]
     assert marking.take() == flood[:1]
     monotonic[0] += LONG
     assert marking.take(2) == [trickle, flood[1]]
-    again = marking.enqueue_due(dt.timedelta(), "a trickle")
+    again = marking.enqueue_due(JUST_NOW, "a trickle")
     assert marking.take(2) == [flood[2], again], "now it is known"
 
 
