@@ -68,7 +68,7 @@ def line_chart(
         if log_x:
             axes.set_xscale("log")
             places = sorted({x for points in series.values() for x, _ in points})
-            axes.set_xticks(places, [f"{place:,g}" for place in places])
+            axes.set_xticks(places, [f"{place:,.10g}" for place in places])
             axes.minorticks_off()
         if log_y:
             axes.set_yscale("log")

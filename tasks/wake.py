@@ -26,6 +26,8 @@ from pipeline.failpoints import Failpoint, reach
 log = structlog.get_logger(__name__)
 
 KEY_SECONDS = 10
+REST_SECONDS = 0.02
+"""Between two wake-ups of a lane by one process: under load one stands for all that came meanwhile."""
 QUIET_SECONDS = 2.0
 SOCKET_SECONDS = 2.0
 _STOP = ""
@@ -62,10 +64,13 @@ class Waker:
         self._thread.join(SOCKET_SECONDS * 2)
 
     def _run(self) -> None:
+        rests_until: dict[str, float] = {}
         while (lane := self._lanes.get()) != _STOP:
+            time.sleep(max(0.0, rests_until.get(lane, 0.0) - time.monotonic()))
             with self._lock:
                 self._waiting.discard(lane)
             self._try(partial(self._send, lane))
+            rests_until[lane] = time.monotonic() + REST_SECONDS
 
     def _send(self, lane: str) -> None:
         if self._redis is not None and not self._redis.set(_key(lane), 1, nx=True, ex=KEY_SECONDS):

@@ -50,6 +50,21 @@ def test_however_often_and_by_whomever_a_lane_is_woken_one_message_is_under_way(
     assert 0 < client.ttl("careroute:wake:score") <= KEY_SECONDS
 
 
+def test_under_load_the_broker_is_asked_seldom_and_the_last_wake_up_is_not_forgotten(
+    app: Celery, client: redis.Redis, redis_server: RedisServer
+) -> None:
+    waker = Waker(app, redis_server.celery_url)
+    client.config_resetstat()
+    for _ in range(200):
+        waker("score")
+        time.sleep(0.001)
+    waker.woken("score")
+    waker("score")
+    waker.close()
+    assert client.info("commandstats")["cmdstat_set"]["calls"] < 100
+    assert client.llen("score") == 2
+
+
 def test_once_the_message_has_arrived_the_next_one_is_sent(
     waker: Waker, app: Celery, client: redis.Redis, redis_server: RedisServer
 ) -> None:
