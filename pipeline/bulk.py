@@ -69,9 +69,8 @@ def insert(
     connection: Connection, table: Table, columns: Sequence[str], rows: Iterable[tuple[Any, ...]], suffix: str = ""
 ) -> None:
     """Insert rows given as tuples in the order of `columns`; `suffix` may be an ON CONFLICT clause."""
-    names = ", ".join(columns)
-    body = f"INSERT INTO {table.name} ({names}) SELECT {names} FROM v WHERE true {suffix}"  # noqa: S608 - names of our own tables
-    execute(connection, body, column_types(table, tuple(columns)), list(rows))
+    change = insertion(table, tuple(columns), list(rows))
+    execute(connection, f"{change.body.format(v='v')} {suffix}", change.types, change.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +112,10 @@ def _insert_as_they_are(table: Table, columns: tuple[str, ...]) -> str:
 
 
 @cache
-def _write_into_all(inserts: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]) -> str:
-    relations = [_relation(f"v{place}", types) for place, (_, types) in enumerate(inserts)]
-    *others, last = (body.format(v=f"v{place}") for place, (body, _) in enumerate(inserts))
-    return f"WITH {', '.join([*relations, *(f'i{place} AS ({each})' for place, each in enumerate(others))])} {last}"
+def _write_into_all(changes: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]) -> str:
+    relations = [_relation(f"v{place}", types) for place, (_, types) in enumerate(changes)]
+    *others, last = (body.format(v=f"v{place}") for place, (body, _) in enumerate(changes))
+    return f"WITH {', '.join([*relations, *(f'w{place} AS ({each})' for place, each in enumerate(others))])} {last}"
 
 
 def is_among(
